@@ -1,0 +1,148 @@
+#include "qcow/chain/chain.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <unordered_set>
+
+#include "qcow/chain/backing_name.h"
+#include "qcow/chain/open_image.h"
+
+namespace qchain {
+
+namespace {
+
+struct IdentityHash {
+  std::size_t operator()(const FileIdentity& id) const noexcept {
+    return std::hash<std::uint64_t>{}(id.inode * 0x9e3779b97f4a7c15ULL ^ id.device);
+  }
+};
+
+/// Opens a chain from the top down and keeps what tells a loop.
+class ChainOpener {
+ public:
+  ChainOpener(Gate& gate, const ChainOptions& options) : gate_(gate), options_(options) {}
+
+  Result<std::vector<Layer>> open(const std::string& image) {
+    std::optional<BackingTarget> target =
+        QC_TRY(add({.path = image, .role = OpenRole::named_by_user, .named_by = {}}, options_.format, nullptr));
+    while (target) {
+      const BackingTarget below = *std::move(target);
+      target = QC_TRY(add({.path = below.path, .role = OpenRole::backing_file, .named_by = layers_.back().file},
+                          below.format, &below));
+    }
+    std::ranges::reverse(layers_);
+    return std::move(layers_);
+  }
+
+ private:
+  /// Opens one image; what lies under it, if anything does.
+  Result<std::optional<BackingTarget>> add(const OpenRequest& request, std::optional<ImageFormat> format,
+                                           const BackingTarget* named_as) {
+    if (layers_.size() == options_.max_depth) {
+      return std::unexpected(
+          make_error(ErrorKind::limit, fmt::format("its chain is deeper than {} images", options_.max_depth))
+              .in(layers_.front().file));
+    }
+    auto image = QC_TRY(open_image(request, gate_, format));
+    if (!seen_.insert(image->storage().identity()).second) {
+      return std::unexpected(make_error(ErrorKind::loop, "the chain comes back to this file: a loop of backing files")
+                                 .in(request.path)
+                                 .advise(fmt::format("it is named by '{}'; nothing was read", request.named_by)));
+    }
+    const format::Header* header = image->header();
+    Layer layer{.file = request.path, .backing_reference = {}, .image = std::move(image)};
+    std::optional<BackingTarget> below;
+    if (named_as != nullptr && named_as->overrides_next) {
+      below = named_as->next ? std::optional(*named_as->next) : std::nullopt;
+    } else if (header != nullptr && header->backing_file) {
+      below = QC_TRY(resolve_backing(*header, request.path));
+    }
+    if (header != nullptr) {
+      layer.backing_reference = header->backing_file;
+    }
+    layers_.push_back(std::move(layer));
+    return below;
+  }
+
+  Gate& gate_;
+  const ChainOptions& options_;
+  std::vector<Layer> layers_;  ///< top first
+  std::unordered_set<FileIdentity, IdentityHash> seen_;
+};
+
+/// 3 of "3", "[3]" and "vda[3]".
+std::optional<std::size_t> index_in(std::string_view name) {
+  if (name.ends_with(']')) {
+    const auto open = name.rfind('[');
+    if (open == std::string_view::npos) {
+      return std::nullopt;
+    }
+    name = name.substr(open + 1, name.size() - open - 2);
+  }
+  std::size_t index = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+  return error == std::errc{} && end == name.data() + name.size() ? std::optional(index) : std::nullopt;
+}
+
+std::optional<FileIdentity> identity_of(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0) {
+    return std::nullopt;
+  }
+  return FileIdentity{.device = info.st_dev, .inode = info.st_ino};
+}
+
+}  // namespace
+
+Result<Chain> Chain::open(const std::string& image, Gate& gate, const ChainOptions& options) {
+  return Chain(QC_TRY(ChainOpener(gate, options).open(image)));
+}
+
+Result<std::size_t> Chain::find(std::string_view name) const {
+  for (std::size_t i = 0; i < depth(); ++i) {
+    const bool as_overlay_says = i + 1 < depth() && layers_[i + 1].backing_reference == name;
+    if (layers_[i].file == name || as_overlay_says) {
+      return i;
+    }
+  }
+  if (const auto index = index_in(name)) {
+    if (*index >= 1 && *index <= depth()) {
+      return *index - 1;
+    }
+    return std::unexpected(make_error(ErrorKind::invalid_argument, fmt::format("no layer has the index {}", *index))
+                               .in(active().file)
+                               .advise(fmt::format("its layers are 1 (the base) to {} (the active image)", depth())));
+  }
+  const auto identity = identity_of(std::string(name));
+  const auto same = std::ranges::find_if(
+      layers_, [&](const Layer& layer) { return identity && layer.image->storage().identity() == *identity; });
+  if (same == layers_.end()) {
+    return std::unexpected(make_error(ErrorKind::invalid_argument, fmt::format("'{}' is not in its chain", name))
+                               .in(active().file)
+                               .advise("qchain info shows the layers' names and indexes"));
+  }
+  return static_cast<std::size_t>(same - layers_.begin());
+}
+
+Result<Slice> Slice::of(const Chain& chain, std::string_view base, std::string_view top) {
+  Slice slice{.chain = chain, .base = 0, .top = chain.depth() - 1};
+  if (!base.empty()) {
+    slice.base = QC_TRY(chain.find(base));
+  }
+  if (!top.empty()) {
+    slice.top = QC_TRY(chain.find(top));
+  }
+  if (slice.base > slice.top) {
+    return std::unexpected(
+        make_error(ErrorKind::invalid_argument,
+                   fmt::format("base (layer {}) lies above top (layer {})", slice.base + 1, slice.top + 1))
+            .in(chain.active().file)
+            .advise("indexes count from the bottom: the base is 1"));
+  }
+  return slice;
+}
+
+}  // namespace qchain

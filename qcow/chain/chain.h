@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "qcow/chain/image.h"
+#include "qcow/core/error.h"
+#include "qcow/storage/gate.h"
+
+namespace qchain {
+
+/// One image of a chain, with the name the chain gives it.
+struct Layer {
+  std::string file;                              ///< path it was opened by; may hold any bytes
+  std::optional<std::string> backing_reference;  ///< what its header says of the layer below, as written
+  SharedImage image;
+};
+
+struct ChainOptions {
+  std::optional<ImageFormat> format;  ///< of the image named by the user; else recognised by its magic
+  std::size_t max_depth = 8192;       ///< layers; more is refused
+};
+
+/// A chain of images from the bottom up. Immutable and thread-safe; copies share the images.
+class Chain {
+ public:
+  /// Opens `image` and all that lies under it. Errors name the image at fault: not_found, loop, limit,
+  /// missing_format, and all that Gate and the format give.
+  [[nodiscard]] static Result<Chain> open(const std::string& image, Gate& gate, const ChainOptions& options = {});
+
+  /// For tests and callers that have the images: bottom first, at least one.
+  explicit Chain(std::vector<Layer> layers) : layers_(std::move(layers)) {}
+
+  [[nodiscard]] std::size_t depth() const noexcept { return layers_.size(); }
+  /// `position` counts from the bottom, 0 first; the index that users see is position + 1.
+  [[nodiscard]] const Layer& layer(std::size_t position) const { return layers_[position]; }
+  [[nodiscard]] const Layer& active() const { return layers_.back(); }
+
+  /// Position of the layer that a user names: by file (as the chain names it, or any path to the same file), or by
+  /// index: `3`, `[3]`, `vda[3]`. Errors: invalid_argument, with the layers there are.
+  [[nodiscard]] Result<std::size_t> find(std::string_view name) const;
+
+ private:
+  std::vector<Layer> layers_;
+};
+
+/// The layers from `base` up to `top`, by position, both included.
+struct Slice {
+  Chain chain;
+  std::size_t base = 0;
+  std::size_t top = 0;
+
+  /// Empty names mean bottom and active layer. Errors: invalid_argument (unknown, or base above top).
+  [[nodiscard]] static Result<Slice> of(const Chain& chain, std::string_view base, std::string_view top);
+
+  /// Virtual size of the view: that of the top layer. Bytes.
+  [[nodiscard]] std::uint64_t size() const { return chain.layer(top).image->size(); }
+};
+
+}  // namespace qchain

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "qcow/core/bytes.h"
+#include "qcow/core/error.h"
+#include "qcow/format/header.h"
+
+namespace qchain::format {
+
+/// An internal snapshot, as its table entry says.
+struct Snapshot {
+  std::string id;    ///< any bytes
+  std::string name;  ///< any bytes
+  std::uint64_t l1_offset = 0;
+  std::uint32_t l1_entries = 0;
+  std::uint64_t date_seconds = 0;
+  std::uint32_t date_nanoseconds = 0;
+  std::uint64_t vm_clock_nanoseconds = 0;
+  std::uint64_t vm_state_size = 0;  ///< bytes
+  std::uint64_t virtual_size = 0;   ///< bytes; the image's own where the entry does not say
+};
+
+/// Parses `header.snapshot_count` entries. `table`: the image's bytes from header.snapshots_offset on, as many as there
+/// are up to max_snapshot_table_bytes; where the file ends early the entries read as zeros, as in QEMU. The snapshots'
+/// own L1 tables are not checked here. Errors: limit.
+[[nodiscard]] Result<std::vector<Snapshot>> parse_snapshots(const Header& header, Bytes table);
+
+/// A persistent dirty bitmap, as its directory entry says.
+struct Bitmap {
+  std::string name;               ///< any bytes
+  std::uint64_t granularity = 0;  ///< bytes of guest disk a bit
+  bool enabled = false;           ///< "auto": records writes
+  bool inconsistent = false;      ///< "in use": not saved properly
+  std::uint64_t table_offset = 0;
+  std::uint32_t table_entries = 0;
+};
+
+/// Parses the bitmap directory. `directory`: directory_size bytes. The bitmaps' own tables are not read or checked.
+/// Errors: corrupt, limit, unsupported.
+[[nodiscard]] Result<std::vector<Bitmap>> parse_bitmaps(const BitmapsExtension& extension, Bytes directory);
+
+}  // namespace qchain::format

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "qcow/storage/storage.h"
+#include "qcow/storage/unique_fd.h"
+
+namespace qchain {
+
+/// Reads from `offset` on until `into` is full or the file ends. Retries EINTR and short reads. Errors: io.
+[[nodiscard]] Result<std::size_t> read_at(int fd, const std::string& name, std::uint64_t offset, MutableBytes into);
+
+/// A regular file or a block device, read by pread. Thread-safe.
+class FileStorage final : public Storage {
+ public:
+  /// Takes a descriptor open for reading. `name` is for messages only. Errors: io; refused where it is neither a
+  /// regular file nor a block device.
+  [[nodiscard]] static Result<std::shared_ptr<const FileStorage>> adopt(UniqueFd fd, std::string name);
+
+  [[nodiscard]] const std::string& name() const noexcept override { return name_; }
+  [[nodiscard]] std::uint64_t size() const noexcept override { return size_; }
+  [[nodiscard]] FileIdentity identity() const noexcept override { return identity_; }
+  [[nodiscard]] StorageFacts facts() const noexcept override { return facts_; }
+  [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, MutableBytes into) const override;
+  [[nodiscard]] Result<StoredRun> run_at(std::uint64_t offset, std::uint64_t end) const override;
+  void will_need(Range range) const noexcept override;
+  [[nodiscard]] int descriptor() const noexcept override { return fd_.get(); }
+
+ private:
+  FileStorage(UniqueFd fd, std::string name) noexcept : fd_(std::move(fd)), name_(std::move(name)) {}
+
+  UniqueFd fd_;
+  std::string name_;
+  std::uint64_t size_ = 0;
+  FileIdentity identity_;
+  StorageFacts facts_;
+  bool knows_holes_ = false;  ///< a regular file; a block device is all data
+};
+
+}  // namespace qchain

@@ -1,0 +1,78 @@
+#include "qcow/storage/judged_open.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace qchain {
+namespace {
+
+const char* role_name(OpenRole role) {
+  return role == OpenRole::data_file ? "data file" : "backing file";
+}
+
+std::unexpected<Error> open_failed(int errno_value, const OpenRequest& request) {
+  Error error = errno_value == ENOENT ? make_error(ErrorKind::not_found, "no such file").in(request.path)
+                                      : fail_errno(errno_value, "cannot open", request.path).error();
+  return std::unexpected(with_origin(std::move(error), request));
+}
+
+const char* refused_kind(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR:
+      return "is a folder, not an image";
+    case S_IFIFO:
+      return "is a FIFO, not an image";
+    case S_IFSOCK:
+      return "is a socket, not an image";
+    case S_IFCHR:
+      return "is a character device, not an image";
+    default:
+      return "is neither a regular file nor a block device";
+  }
+}
+
+}  // namespace
+
+Error&& with_origin(Error&& error, const OpenRequest& request) {
+  if (request.role == OpenRole::named_by_user) {
+    return std::move(error);
+  }
+  std::string origin = fmt::format("named as {} by {}", role_name(request.role), request.named_by);
+  if (error.kind == ErrorKind::not_found) {
+    origin += request.role == OpenRole::backing_file ? "; move it back or re-point the overlay with qemu-img rebase -u"
+                                                     : "; move it back";
+  }
+  error.advice = error.advice.empty() ? origin : origin + "; " + error.advice;
+  return std::move(error);
+}
+
+Result<UniqueFd> open_judged(const OpenRequest& request, AccessMode mode) {
+  if (request.path.contains('\0')) {
+    return std::unexpected(with_origin(
+        make_error(ErrorKind::refused, "the file name holds a NUL byte").in(request.path.c_str()), request));
+  }
+  const UniqueFd handle(::open(request.path.c_str(), O_PATH | O_CLOEXEC));
+  struct stat status{};
+  if (!handle.valid() || ::fstat(handle.get(), &status) != 0) {
+    return open_failed(errno, request);
+  }
+  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
+    return std::unexpected(
+        with_origin(make_error(ErrorKind::refused, refused_kind(status.st_mode)).in(request.path), request));
+  }
+  const int access = mode == AccessMode::read_write ? O_RDWR : O_RDONLY;
+  UniqueFd fd(::open(fmt::format("/proc/self/fd/{}", handle.get()).c_str(), access | O_CLOEXEC | O_NOCTTY));
+  if (!fd.valid() && errno == ENOENT) {
+    return std::unexpected(make_error(ErrorKind::io, "cannot open without /proc").in(request.path));
+  }
+  if (!fd.valid()) {
+    return open_failed(errno, request);
+  }
+  return fd;
+}
+
+}  // namespace qchain

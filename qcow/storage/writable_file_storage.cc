@@ -1,0 +1,58 @@
+#include "qcow/storage/writable_file_storage.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace qchain {
+
+Result<SharedWritable> WritableFileStorage::adopt(UniqueFd fd, std::string name) {
+  // A duplicate shares the open file description, and so the locks on it.
+  UniqueFd same(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!same.valid()) {
+    return fail_errno(errno, "cannot duplicate its descriptor", name);
+  }
+  auto opened = QC_TRY(FileStorage::adopt(std::move(same), name));
+  return SharedWritable(new WritableFileStorage(WritableFile(std::move(fd), std::move(name)), std::move(opened)));
+}
+
+Result<std::size_t> WritableFileStorage::read(std::uint64_t offset, MutableBytes into) const {
+  return read_at(file_.descriptor(), file_.name(), offset, into);
+}
+
+Result<StoredRun> WritableFileStorage::run_at(std::uint64_t offset, std::uint64_t end) const {
+  if (offset >= opened_->size()) {
+    // Written since, or past the end: data is always a right answer where there may be some.
+    return StoredRun{range_between(offset, end), offset < size()};
+  }
+  return opened_->run_at(offset, end);
+}
+
+Result<void> WritableFileStorage::write(std::uint64_t offset, Bytes bytes) {
+  QC_TRY(file_.write(offset, bytes));
+  grown_to(offset + bytes.size());
+  return {};
+}
+
+Result<CloneAnswer> WritableFileStorage::clone(const Storage& source, std::uint64_t source_offset, Range target) {
+  const CloneAnswer answer = QC_TRY(file_.clone(source, source_offset, target));
+  if (answer == CloneAnswer::cloned) {
+    grown_to(target.end());
+  }
+  return answer;
+}
+
+Result<void> WritableFileStorage::resize(std::uint64_t length) {
+  QC_TRY(file_.resize(length));
+  size_ = length;
+  return {};
+}
+
+void WritableFileStorage::grown_to(std::uint64_t end) noexcept {
+  std::uint64_t known = size_.load();
+  while (known < end && !size_.compare_exchange_weak(known, end)) {
+  }
+}
+
+}  // namespace qchain

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <vector>
+
+#include "qcow/storage/gate.h"
+#include "qcow/storage/writable_storage.h"
+
+namespace qchain {
+
+/// The gate of a command that writes: opens the files it was told of for writing, all others for reading, and locks
+/// each accordingly. A file is opened once: its reader and its writer are the same object.
+class WritingGate : public Gate {
+ public:
+  /// Before the chain is opened: this file is going to be written.
+  virtual void will_write(FileIdentity file) = 0;
+  /// What was opened for writing, or null. Shared with the chain that was opened through this gate.
+  [[nodiscard]] virtual SharedWritable writable(FileIdentity file) const = 0;
+};
+
+/// For local files, with QEMU's locks: write and resize on the files to be written, shared reading on the rest; nobody
+/// else may write or resize any of them until they are closed.
+class FileWritingGate final : public WritingGate {
+ public:
+  [[nodiscard]] Result<SharedStorage> open(const OpenRequest& request) override;
+  void will_write(FileIdentity file) override { announced_.push_back(file); }
+  [[nodiscard]] SharedWritable writable(FileIdentity file) const override;
+
+ private:
+  [[nodiscard]] Result<SharedStorage> open_for_writing(const OpenRequest& request);
+
+  std::vector<FileIdentity> announced_;
+  std::vector<SharedWritable> opened_;
+};
+
+}  // namespace qchain
