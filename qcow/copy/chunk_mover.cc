@@ -1,0 +1,202 @@
+#include "qcow/copy/chunk_mover.h"
+
+#include <algorithm>
+
+namespace qchain {
+namespace {
+
+/// Zeros are looked for in blocks of this many bytes, aligned in the guest.
+constexpr std::uint64_t zero_block = 65536;
+/// Chunks that wait, for each thread: enough for the kernel to read ahead of the threads.
+constexpr std::size_t pending_per_thread = 4;
+
+/// The ranges of `range` that do not read as zeros; `bytes` are its content.
+std::vector<Range> nonzero_ranges(Range range, Bytes bytes) {
+  std::vector<Range> ranges;
+  for (std::uint64_t start = range.start; start < range.end();) {
+    const std::uint64_t end = std::min(align_down(start, zero_block) + zero_block, range.end());
+    if (!is_zero(bytes.subspan(start - range.start, end - start))) {
+      if (!ranges.empty() && ranges.back().end() == start) {
+        ranges.back().length += end - start;
+      } else {
+        ranges.push_back(range_between(start, end));
+      }
+    }
+    start = end;
+  }
+  return ranges;
+}
+
+/// What is left of `range` without `taken`, which is in order and inside it.
+std::vector<Range> gaps(Range range, const std::vector<Range>& taken) {
+  std::vector<Range> left;
+  std::uint64_t start = range.start;
+  for (const Range& one : taken) {
+    if (start < one.start) {
+      left.push_back(range_between(start, one.start));
+    }
+    start = one.end();
+  }
+  if (start < range.end()) {
+    left.push_back(range_between(start, range.end()));
+  }
+  return left;
+}
+
+}  // namespace
+
+ChunkMover::ChunkMover(const View& view, ImageWriter& writer, unsigned threads)
+    : view_(view), writer_(writer), max_pending_(threads * pending_per_thread) {
+  threads_.reserve(threads);
+  for (unsigned i = 0; i < threads; ++i) {
+    threads_.emplace_back([this] { work(); });
+  }
+}
+
+ChunkMover::~ChunkMover() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  queue_.clear();
+  changed_.notify_all();
+}
+
+Result<void> ChunkMover::submit(Chunk chunk) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return queue_.size() < max_pending_ || error_; });
+  if (error_) {
+    return std::unexpected(*error_);
+  }
+  queue_.push_back({std::move(chunk), submitted_++});
+  changed_.notify_all();
+  return {};
+}
+
+Result<CopyTotals> ChunkMover::finish() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return finished_ == submitted_ || error_; });
+  if (error_) {
+    return std::unexpected(*error_);
+  }
+  return totals_;
+}
+
+void ChunkMover::work() {
+  std::vector<std::byte> buffer(Chunker::copy_size);
+  while (const auto job = next_job()) {
+    done(move(*job, buffer));
+  }
+}
+
+std::optional<ChunkMover::Job> ChunkMover::next_job() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !queue_.empty() || closed_ || error_; });
+  if (queue_.empty() || error_) {
+    return std::nullopt;
+  }
+  Job job = std::move(queue_.front());
+  queue_.pop_front();
+  changed_.notify_all();
+  return job;
+}
+
+void ChunkMover::done(const Result<CopyTotals>& outcome) {
+  const std::lock_guard lock(mutex_);
+  if (outcome) {
+    totals_.copied += outcome->copied;
+    totals_.cloned += outcome->cloned;
+    totals_.zero += outcome->zero;
+    moved_ += outcome->copied + outcome->cloned + outcome->zero;
+  } else if (!error_) {
+    error_ = outcome.error();
+  }
+  ++finished_;
+  changed_.notify_all();
+}
+
+Result<CopyTotals> ChunkMover::move(const Job& job, MutableBytes buffer) {
+  return job.chunk.action == ChunkAction::clone ? move_clone(job, buffer) : move_copy(job, buffer);
+}
+
+Result<CopyTotals> ChunkMover::move_copy(const Job& job, MutableBytes buffer) {
+  const Range range = job.chunk.range;
+  const MutableBytes bytes = buffer.first(range.length);
+  QC_TRY(read_pieces(job.chunk, bytes));
+  const std::vector<Range> stored = nonzero_ranges(range, bytes);
+  const std::vector<Placed> places = QC_TRY(place_in_turn(job, stored));
+  for (const Placed& placed : places) {
+    QC_TRY(writer_.file().write(placed.offset, bytes.subspan(placed.guest.start - range.start, placed.guest.length)));
+  }
+  CopyTotals totals{.copied = range.length, .cloned = 0, .zero = 0};
+  for (const Range& gap : gaps(range, stored)) {
+    QC_TRY(writer_.zero(gap));
+    totals.copied -= gap.length;
+    totals.zero += gap.length;
+  }
+  return totals;
+}
+
+Result<void> ChunkMover::read_pieces(const Chunk& chunk, MutableBytes buffer) const {
+  for (const Extent& piece : chunk.pieces) {
+    const MutableBytes into = buffer.subspan(piece.start - chunk.range.start, piece.length);
+    if (piece.kind == ExtentKind::data) {
+      const Layer& layer = view_.slice().chain.layer(piece.layer);
+      QC_TRY_IN(layer.file, layer.image->data_storage().read_padded(piece.offset, into));
+    } else {
+      QC_TRY(view_.read(piece.start, into));
+    }
+  }
+  return {};
+}
+
+Result<CopyTotals> ChunkMover::move_clone(const Job& job, MutableBytes buffer) {
+  const Extent& piece = job.chunk.pieces.front();
+  const Storage& source = view_.slice().chain.layer(piece.layer).image->data_storage();
+  CopyTotals totals;
+  const std::vector<Placed> places = QC_TRY(place_in_turn(job, {job.chunk.range}));
+  for (const Placed& placed : places) {
+    const Extent part = clip(piece, placed.guest);
+    const CloneAnswer answer = QC_TRY(writer_.file().clone(source, part.offset, {placed.offset, placed.guest.length}));
+    if (answer == CloneAnswer::cloned) {
+      totals.cloned += part.length;
+    } else {
+      QC_TRY(copy_stored(part, placed, buffer));
+      totals.copied += part.length;
+    }
+  }
+  return totals;
+}
+
+/// The slow way for a range that has its place already.
+Result<void> ChunkMover::copy_stored(const Extent& piece, const Placed& placed, MutableBytes buffer) const {
+  const Storage& source = view_.slice().chain.layer(piece.layer).image->data_storage();
+  for (std::uint64_t done = 0; done < piece.length;) {
+    const MutableBytes bytes = buffer.first(std::min<std::uint64_t>(buffer.size(), piece.length - done));
+    QC_TRY(source.read_padded(piece.offset + done, bytes));
+    QC_TRY(writer_.file().write(placed.offset + done, bytes));
+    done += bytes.size();
+  }
+  return {};
+}
+
+/// Waits until all chunks before this one have their places. The chunk with the lowest number is always in a thread's
+/// hands, since they are taken in order: somebody's turn it is.
+Result<std::vector<ChunkMover::Placed>> ChunkMover::place_in_turn(const Job& job, const std::vector<Range>& ranges) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return turn_ == job.number || error_; });
+  if (error_) {
+    return std::unexpected(*error_);
+  }
+  std::vector<Placed> placed;
+  for (Range rest : ranges) {
+    while (!rest.empty()) {
+      const Placement place = QC_TRY(writer_.place(rest));
+      placed.push_back({{rest.start, place.length}, place.offset});
+      rest = range_between(rest.start + place.length, rest.end());
+    }
+  }
+  ++turn_;
+  changed_.notify_all();
+  return placed;
+}
+
+}  // namespace qchain

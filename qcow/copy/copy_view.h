@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+
+#include "qcow/chain/view.h"
+#include "qcow/copy/chunk_mover.h"
+#include "qcow/copy/image_writer.h"
+
+namespace qchain {
+
+/// Called by the thread that called the copy, about once a chunk. Guest bytes: moved so far, and stored in all.
+using CopyProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+struct CopyOptions {
+  unsigned threads = 4;   ///< at least 1
+  CopyProgress progress;  ///< may be empty
+  std::stop_token stop;   ///< asks to stop at the next chunk
+};
+
+/// Writes all of the view into an image just made, blocks shared where the file system can, and finishes the image.
+/// Errors: corrupt and io for ranges that no layer can give (found before anything is written where the metadata say
+/// so), no_space, interrupted. After an error the output is of no use.
+[[nodiscard]] Result<CopyTotals> copy_view(const View& view, ImageWriter& writer, const CopyOptions& options);
+
+}  // namespace qchain
