@@ -1,0 +1,92 @@
+#pragma once
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "fusefs/errno.h"
+#include "fusefs/read_ahead.h"
+#include "fusefs/reporter.h"
+#include "fusefs/stored_bytes.h"
+#include "fusefs/tree.h"
+#include "fusefs/views.h"
+#include "fusefs/zeros.h"
+
+namespace qchain::fusefs {
+
+/// Who the files belong to.
+struct Owner {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  mode_t umask = 0;  ///< taken off 0444 and 0555
+};
+
+/// What stat() says of a file. `stat.st_blocks` needs a walk over the whole view, so it may be still open.
+struct Attributes {
+  struct stat stat{};
+  bool complete = true;  ///< false: st_blocks is not counted yet, ask attributes()
+};
+
+/// A file that a reader has open.
+struct OpenFile {
+  const Node& node;
+  SharedView view;
+  ReadAhead ahead;
+};
+
+enum class Seek : std::uint8_t { data, hole };
+
+struct FolderEntry {
+  std::string_view name;
+  Inode inode = 0;
+  mode_t type = 0;  ///< S_IFREG or S_IFDIR
+};
+
+/// What a request of the kernel means, apart from how it comes and how the answer goes. Thread-safe.
+class FileSystem {
+ public:
+  FileSystem(Tree tree, Views& views, Owner owner, Reporter& reporter, Zeros zeros);
+
+  /// ENOENT; never counts blocks.
+  [[nodiscard]] Reply<Attributes> lookup(Inode parent, std::string_view name) const;
+  /// Complete attributes. ENOENT.
+  [[nodiscard]] Reply<Attributes> attributes(Inode inode);
+  /// Attributes as they are known; never counts blocks. ENOENT.
+  [[nodiscard]] Reply<Attributes> quick_attributes(Inode inode) const;
+  /// EROFS for writing, EACCES for executing a file.
+  [[nodiscard]] Reply<void> access(Inode inode, int mask) const;
+  /// All entries with "." and "..", in a lasting order. ENOTDIR.
+  [[nodiscard]] Reply<std::vector<FolderEntry>> list(Inode folder) const;
+  [[nodiscard]] struct statvfs statistics() const;
+
+  /// The file is this object's until release(). EROFS if `flags` ask for writing, EISDIR.
+  [[nodiscard]] Reply<OpenFile*> open(Inode inode, int flags);
+  void release(OpenFile* file);
+
+  /// The file's bytes in `range`, cut at its end; they lie in `buffer` (as large as range) or in lasting memory.
+  /// Errors go to the reporter, and as errno to the reader: EIO for what is broken.
+  [[nodiscard]] Reply<Bytes> read(OpenFile& file, Range range, MutableBytes buffer);
+  /// Offset of the first data or hole at or after `offset`; the end of the file is a hole. ENXIO.
+  [[nodiscard]] Reply<std::uint64_t> seek(OpenFile& file, std::uint64_t offset, Seek what) const;
+
+ private:
+  [[nodiscard]] Attributes attributes_of(const Node& node) const;
+  static void prepare(OpenFile& file, Range in_view, const Extent& first);
+
+  Tree tree_;
+  Views& views_;
+  Owner owner_;
+  Reporter& reporter_;
+  Zeros zeros_;
+  StoredBytes stored_;
+  std::mutex open_mutex_;
+  std::unordered_map<OpenFile*, std::unique_ptr<OpenFile>> open_files_;  ///< guarded by open_mutex_
+};
+
+}  // namespace qchain::fusefs

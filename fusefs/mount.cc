@@ -1,0 +1,101 @@
+#include "fusefs/mount.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "fusefs/daemon.h"
+#include "fusefs/mountpoint.h"
+#include "fusefs/options.h"
+#include "fusefs/partitions.h"
+#include "fusefs/session.h"
+#include "fusefs/thread_buffer.h"
+#include "fusefs/watchdog.h"
+
+namespace qchain::fusefs {
+namespace {
+
+struct Job {
+  Slice slice;
+  ViewCaches caches;
+  Mountpoint mountpoint;
+  MountSettings settings;
+};
+
+std::string absolute(const std::string& file) {
+  std::error_code error;
+  const auto path = std::filesystem::absolute(file, error);
+  return error ? file : path.string();
+}
+
+MountSettings default_settings(const Slice& slice) {
+  MountSettings settings;
+  settings.owner = {getuid(), getgid(), 0};
+  settings.max_read = max_reply;
+  settings.source = printable(absolute(slice.chain.layer(slice.top).file));
+  return settings;
+}
+
+// A disk whose partition table can't be read is still worth mounting.
+std::vector<Partition> partitions_of(const View& disk, Reporter& reporter) {
+  auto found = find_partitions(
+      {disk.size(), [&disk](std::uint64_t offset, MutableBytes into) { return disk.read(offset, into); }});
+  if (!found) {
+    reporter.say("no partitions are shown: " + describe(found.error()));
+    return {};
+  }
+  return *std::move(found);
+}
+
+Tree make_tree(Mountpoint::Kind kind, Views& views, Reporter& reporter) {
+  if (kind == Mountpoint::Kind::file) {
+    return Tree::single_file(views.slice());
+  }
+  const SharedView disk = views.up_to(views.slice().top);
+  return Tree::folder(views.slice(), partitions_of(*disk, reporter));
+}
+
+Result<void> run(const Job& job, const Reporter::Sink& sink, const OnReady& on_ready) {
+  Reporter reporter(sink);
+  Views views(job.slice, job.caches);
+  Zeros zeros = QC_TRY(Zeros::of_size(max_reply));
+  FileSystem files(make_tree(job.mountpoint.kind, views, reporter), views, job.settings.owner, reporter,
+                   std::move(zeros));
+  RequestContext context{files, job.settings.caching, job.settings.max_read};
+  const Watchdog watchdog = QC_TRY(Watchdog::start(job.mountpoint.path));
+  Session session = QC_TRY(Session::mount(context, job.settings, job.mountpoint.path));
+  return session.run([&on_ready] {
+    if (!on_ready()) {
+      kill(getpid(), SIGTERM);  // who asked for the mount is gone: so is the reason for it
+    }
+  });
+}
+
+// Once the mount is ready nobody listens to what run() returns.
+Result<void> run_quietly(const Job& job, const OnReady& on_ready) {
+  const Reporter::Sink log = syslog_sink();
+  auto ended = run(job, log, on_ready);
+  if (!ended) {
+    log(describe(ended.error()));
+  }
+  return ended;
+}
+
+}  // namespace
+
+Result<pid_t> serve(Slice slice, ViewCaches caches, const MountOptions& options) {
+  auto mountpoint = QC_TRY(find_mountpoint(options.mountpoint));
+  auto settings = QC_TRY(parse_options(options.fuse_options, default_settings(slice)));
+  const Job job{std::move(slice), std::move(caches), std::move(mountpoint), std::move(settings)};
+  if (options.stay == Stay::background) {
+    return run_in_background([&job](const OnReady& on_ready) { return run_quietly(job, on_ready); });
+  }
+  if (auto ended = run(job, stderr_sink(), [] { return true; }); !ended) {
+    return std::unexpected(std::move(ended).error());
+  }
+  return 0;
+}
+
+}  // namespace qchain::fusefs

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace qchain::fusefs {
+
+/// Waits in a thread of its own, with all signals blocked, until the mount at `mountpoint` answers a request. Raises
+/// the kernel's read-ahead for it then, where we may, and calls `on_ready`. Does neither when the mount ends before.
+/// The thread ends by itself once the mount answers or is gone.
+[[nodiscard]] std::jthread watch_readiness(std::string mountpoint, std::function<void()> on_ready);
+
+}  // namespace qchain::fusefs

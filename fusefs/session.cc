@@ -1,0 +1,100 @@
+#include "fusefs/session.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+#include <utility>
+
+#include "fusefs/fuse_api.h"
+#include "fusefs/readiness.h"
+#include "fusefs/stderr_capture.h"
+
+namespace qchain::fusefs {
+namespace {
+
+constexpr unsigned min_threads = 4;
+constexpr unsigned max_threads = 16;  // resident_budget in mount.h counts on it
+
+/// Words as on a command line, for libfuse to take what it knows.
+class FuseWords {
+ public:
+  FuseWords() = default;
+  FuseWords(const FuseWords&) = delete;
+  FuseWords& operator=(const FuseWords&) = delete;
+  ~FuseWords() { fuse_opt_free_args(&words_); }
+
+  [[nodiscard]] bool add(const std::string& word) { return fuse_opt_add_arg(&words_, word.c_str()) == 0; }
+  [[nodiscard]] fuse_args* get() noexcept { return &words_; }
+
+ private:
+  fuse_args words_{0, nullptr, 0};
+};
+
+using LoopConfig = std::unique_ptr<fuse_loop_config, decltype(&fuse_loop_cfg_destroy)>;
+
+// A few more than processors, since some wait for the disk.
+unsigned thread_count() {
+  return std::clamp(std::thread::hardware_concurrency() + 2, min_threads, max_threads);
+}
+
+// A queue for each thread needs /dev/fuse again; ordinary users get it from fusermount3 only once on some systems.
+bool may_clone_queue() {
+  return access("/dev/fuse", R_OK | W_OK) == 0;
+}
+
+LoopConfig loop_config() {
+  LoopConfig config(fuse_loop_cfg_create(), &fuse_loop_cfg_destroy);
+  fuse_loop_cfg_set_max_threads(config.get(), thread_count());
+  fuse_loop_cfg_set_clone_fd(config.get(), may_clone_queue() ? 1 : 0);
+  return config;
+}
+
+std::unexpected<Error> mount_failed(const std::string& said, const std::string& mountpoint) {
+  if (access("/dev/fuse", F_OK) != 0) {
+    return std::unexpected(make_error(ErrorKind::io, "can't mount: /dev/fuse is missing")
+                               .in(mountpoint)
+                               .advise("load the kernel's fuse module (modprobe fuse)"));
+  }
+  return std::unexpected(
+      make_error(ErrorKind::io, said.empty() ? "can't mount" : "can't mount: " + said).in(mountpoint));
+}
+
+}  // namespace
+
+void Session::Destroy::operator()(fuse_session* session) const noexcept {
+  fuse_session_unmount(session);
+  fuse_session_destroy(session);
+}
+
+Result<Session> Session::mount(RequestContext& context, const MountSettings& settings, const std::string& mountpoint) {
+  FuseWords words;
+  if (!words.add("qchain") || !words.add("-o") || !words.add(libfuse_options(settings))) {
+    return fail_errno(ENOMEM, "can't mount", mountpoint);
+  }
+  const fuse_lowlevel_ops operations = make_operations();
+  const StderrCapture capture = QC_TRY(StderrCapture::start());
+  Handle handle(fuse_session_new(words.get(), &operations, sizeof operations, &context));
+  if (!handle || fuse_session_mount(handle.get(), mountpoint.c_str()) != 0) {
+    return mount_failed(capture.text(), mountpoint);
+  }
+  return Session(std::move(handle), mountpoint);
+}
+
+Result<void> Session::run(const std::function<void()>& on_ready) {
+  if (fuse_set_signal_handlers(handle_.get()) != 0) {
+    return std::unexpected(make_error(ErrorKind::io, "can't set signal handlers").in(mountpoint_));
+  }
+  const std::jthread readiness = watch_readiness(mountpoint_, on_ready);
+  const LoopConfig config = loop_config();
+  const int ended = fuse_session_loop_mt(handle_.get(), config.get());
+  fuse_remove_signal_handlers(handle_.get());
+  handle_.reset();  // wakes the readiness thread if it still waits for an answer
+  if (ended < 0) {
+    return fail_errno(-ended, "the mount ended", mountpoint_);
+  }
+  return {};
+}
+
+}  // namespace qchain::fusefs

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "fusefs/operations.h"
+#include "fusefs/options.h"
+
+struct fuse_session;
+
+namespace qchain::fusefs {
+
+/// A mount and the threads that answer for it. libfuse's signal handlers are the process's, so there is one at a time.
+class Session {
+ public:
+  /// Mounts; nothing is answered yet. `context` outlives the session. Errors: permission, io, with the words of libfuse
+  /// and fusermount3.
+  [[nodiscard]] static Result<Session> mount(RequestContext& context, const MountSettings& settings,
+                                             const std::string& mountpoint);
+
+  /// Answers requests until the mount is taken away or SIGTERM, SIGINT or SIGHUP arrives, then unmounts. Calls
+  /// `on_ready` (from another thread) once requests are answered. Errors: io.
+  [[nodiscard]] Result<void> run(const std::function<void()>& on_ready);
+
+ private:
+  struct Destroy {
+    void operator()(fuse_session* session) const noexcept;
+  };
+  using Handle = std::unique_ptr<fuse_session, Destroy>;
+
+  Session(Handle handle, std::string mountpoint) : handle_(std::move(handle)), mountpoint_(std::move(mountpoint)) {}
+
+  Handle handle_;
+  std::string mountpoint_;
+};
+
+}  // namespace qchain::fusefs
