@@ -1,0 +1,149 @@
+#include "qcow/verify/compare.h"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "qcow/verify/paired_walk.h"
+
+namespace qchain {
+
+namespace {
+
+constexpr std::uint64_t chunk_size = std::uint64_t{1} << 20;
+
+/// Differing bytes of one chunk.
+struct ChunkDifference {
+  std::optional<Range> first;
+  std::uint64_t bytes = 0;
+};
+
+ChunkDifference difference(Bytes left, Bytes right, std::uint64_t guest_offset) {
+  ChunkDifference found;
+  if (std::memcmp(left.data(), right.data(), left.size()) == 0) {
+    return found;
+  }
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    if (left[i] == right[i]) {
+      continue;
+    }
+    ++found.bytes;
+    if (!found.first) {
+      found.first = Range{guest_offset + i, 1};
+    } else if (found.first->end() == guest_offset + i) {
+      ++found.first->length;
+    }
+  }
+  return found;
+}
+
+/// The work of all threads: one walk, from which each takes the next chunk.
+class Comparing {
+ public:
+  Comparing(const View& left, const View& right, const CompareOptions& options)
+      : left_(left), right_(right), options_(options), walk_(left, right, options.length) {}
+
+  Result<Comparison> run() {
+    {
+      std::vector<std::jthread> threads;
+      for (unsigned i = 0; i < options_.threads; ++i) {
+        threads.emplace_back([this] { work(); });
+      }
+    }
+    if (error_) {
+      return std::unexpected(*std::move(error_));
+    }
+    return result_;
+  }
+
+ private:
+  void work() {
+    std::vector<std::byte> left(chunk_size);
+    std::vector<std::byte> right(chunk_size);
+    while (const auto chunk = take()) {
+      finish(*chunk, compare_chunk(*chunk, MutableBytes(left).first(chunk->range.length),
+                                   MutableBytes(right).first(chunk->range.length)));
+    }
+  }
+
+  std::optional<PairedRange> take() {
+    const std::scoped_lock lock(mutex_);
+    if (options_.stop.stop_requested() && !error_) {
+      error_ = make_error(ErrorKind::interrupted, "interrupted");
+    }
+    while (!error_) {
+      if (rest_.range.empty()) {
+        const auto next = walk_.next();
+        if (!next) {
+          return std::nullopt;
+        }
+        rest_ = *next;
+      }
+      if (rest_.pairing == Pairing::same) {
+        advance(rest_.range.length);
+        rest_.range = {};
+        continue;
+      }
+      const PairedRange chunk{{rest_.range.start, std::min(chunk_size, rest_.range.length)}, rest_.pairing};
+      rest_.range = range_between(chunk.range.end(), rest_.range.end());
+      return chunk;
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] Result<ChunkDifference> compare_chunk(const PairedRange& chunk, MutableBytes left,
+                                                      MutableBytes right) const {
+    if (chunk.pairing == Pairing::left_zero) {
+      std::ranges::fill(left, std::byte{0});
+    } else {
+      QC_TRY(left_.read(chunk.range.start, left));
+    }
+    if (chunk.pairing == Pairing::right_zero) {
+      std::ranges::fill(right, std::byte{0});
+    } else {
+      QC_TRY(right_.read(chunk.range.start, right));
+    }
+    return difference(left, right, chunk.range.start);
+  }
+
+  void finish(const PairedRange& chunk, Result<ChunkDifference> outcome) {
+    const std::scoped_lock lock(mutex_);
+    if (!outcome) {
+      error_ = error_ ? error_ : std::move(outcome).error();
+      return;
+    }
+    result_.compared += chunk.range.length;
+    result_.different += outcome->bytes;
+    if (outcome->first && (!result_.first_difference || outcome->first->start < result_.first_difference->start)) {
+      result_.first_difference = outcome->first;
+    }
+    advance(chunk.range.length);
+  }
+
+  void advance(std::uint64_t bytes) {
+    done_ += bytes;
+    if (options_.progress) {
+      options_.progress(done_, walk_.end());
+    }
+  }
+
+  const View& left_;
+  const View& right_;
+  const CompareOptions& options_;
+  std::mutex mutex_;  ///< guards all below
+  PairedWalk walk_;
+  PairedRange rest_;
+  Comparison result_;
+  std::optional<Error> error_;
+  std::uint64_t done_ = 0;
+};
+
+}  // namespace
+
+Result<Comparison> compare(const View& left, const View& right, const CompareOptions& options) {
+  return Comparing(left, right, options).run();
+}
+
+}  // namespace qchain
