@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "qcow/core/bytes.h"
+#include "qcow/core/error.h"
+#include "qcow/core/range.h"
+#include "qcow/storage/storage.h"
+#include "qcow/storage/writable_file.h"
+
+namespace qchain {
+
+/// Writes guest bytes into the base of a commit, whatever its format. The overlays above mask what is being written, so
+/// every call may be repeated after a crash, and a crash between two calls leaves an image that QEMU opens without
+/// corruption (leaked clusters at the most).
+/// Guest ranges of one run don't overlap. Called from one thread. After an error no further call but destruction.
+class BaseWriter {
+ public:
+  BaseWriter() = default;
+  BaseWriter(const BaseWriter&) = delete;
+  BaseWriter& operator=(const BaseWriter&) = delete;
+  virtual ~BaseWriter() = default;
+
+  /// Guest bytes.
+  [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
+
+  /// Makes the disk `size` guest bytes long (never shorter, a multiple of 512). What is added reads as zeros, also
+  /// where the base's own backing file is longer. Errors: io, no_space, unsupported, refused.
+  [[nodiscard]] virtual Result<void> grow(std::uint64_t size) = 0;
+
+  /// Errors: io, no_space, corrupt (metadata that can't be trusted).
+  [[nodiscard]] virtual Result<void> write(std::uint64_t guest_offset, Bytes bytes) = 0;
+
+  /// Shares the blocks of `source` instead of copying. `impossible`: nothing happened, write() it.
+  [[nodiscard]] virtual Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range guest) = 0;
+
+  /// Makes a range read as zeros and frees its space where the format can: hole, or zero flag.
+  [[nodiscard]] virtual Result<void> zero(Range guest) = 0;
+
+  /// Everything before is durable, and the image is complete: what was written is what any reader finds.
+  [[nodiscard]] virtual Result<void> flush() = 0;
+};
+
+}  // namespace qchain

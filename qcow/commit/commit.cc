@@ -1,0 +1,164 @@
+#include "qcow/commit/commit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "qcow/commit/mover.h"
+#include "qcow/commit/raw_base.h"
+#include "qcow/commit/relink.h"
+#include "qcow/commit/unfinished.h"
+
+namespace qchain {
+
+namespace {
+
+bool same_layers(const Selection& a, const Selection& b) {
+  const auto identity = [](const Selection& s, std::size_t i) { return s.chain.layer(i).image->storage().identity(); };
+  if (a.base != b.base || a.top != b.top || a.chain.depth() != b.chain.depth()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < a.chain.depth(); ++i) {
+    if (identity(a, i) != identity(b, i)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Opens the chain twice: once to see which files will be written, and once with the locks for that. A lock on one file
+/// can't be changed from reading to writing without letting go of it.
+Result<Selection> lock_selection(const CommitRequest& request, const Chain& looked_at, CommitSurroundings& around) {
+  const ChainOptions options{.format = request.format};
+  const Selection seen = QC_TRY(select_layers(looked_at, request.layers));
+  around.working.will_write(seen.base_layer().image->storage().identity());
+  around.working.will_write(seen.base_layer().image->data_storage().identity());
+  if (const auto overlay = seen.overlay()) {
+    around.working.will_write(seen.chain.layer(*overlay).image->storage().identity());
+  }
+  const Chain locked = QC_TRY(Chain::open(request.image, around.working, options));
+  Selection selection = QC_TRY(select_layers(locked, request.layers));
+  if (!same_layers(seen, selection)) {
+    return std::unexpected(
+        make_error(ErrorKind::locked, "its chain changed just now").in(request.image).advise("run the command again"));
+  }
+  return selection;
+}
+
+/// The commit itself: plan, record, move, flush, relink, each step after the one before is durable.
+class CommitRun {
+ public:
+  CommitRun(const CommitRequest& request, CommitSurroundings& around, Selection selection)
+      : request_(request), around_(around), selection_(std::move(selection)) {}
+
+  Result<CommitReport> run() {
+    const CommitPlan plan = QC_TRY(plan_commit(selection_, request_.plan));
+    if (!plan.refusals.empty()) {
+      return std::unexpected(plan.refusals.front());
+    }
+    store_ = around_.records(record_anchor(selection_));
+    QC_TRY(begin(plan));
+    QC_TRY(move(plan));
+    QC_TRY(switch_overlay());
+    return CommitReport{.record = std::move(record_)};
+  }
+
+ private:
+  /// A record of this very commit is gone on from; one of another commit that is not finished is in the way.
+  Result<void> begin(const CommitPlan& plan) {
+    record_ = new_record(plan);
+    const auto earlier = QC_TRY(store_->load());
+    if (earlier && is_unfinished(*earlier)) {
+      if (!is_same_commit(*earlier, record_)) {
+        return std::unexpected(unfinished_commit(*earlier, selection_));
+      }
+      record_.base_size_before = earlier->base_size_before;
+      record_.moved_to = earlier->moved_to;
+    }
+    // From here on `info` can tell that the base is being changed, and what finishes it.
+    return store_->save(record_);
+  }
+
+  Result<void> move(const CommitPlan& plan) {
+    const SharedWritable storage = around_.working.writable(selection_.base_layer().image->storage().identity());
+    RawBase base(storage);
+    QC_TRY(base.grow(plan.view_size));
+    const View above(selection_.above(), ViewCaches{});
+    const MoveOutcome outcome = QC_TRY(execute_moves(above, base, move_options(plan, base)));
+    // The overlays mask the base only until the relink: it must be whole on stable storage before that.
+    QC_TRY(base.flush());
+    record_.moved_to = plan.view_size;
+    record_.outcome = outcome.totals;
+    record_.content = outcome.content;
+    return {};
+  }
+
+  MoveOptions move_options(const CommitPlan& plan, BaseWriter& base) {
+    MoveOptions options;
+    options.bandwidth = request_.bandwidth;
+    options.stop = around_.stop;
+    options.start = std::min(record_.moved_to, plan.view_size);
+    if (around_.progress) {
+      options.progress = [this, total = plan.work()](std::uint64_t done) { around_.progress(done, total); };
+    }
+    options.checkpoint = [this, &base](std::uint64_t position) -> Result<void> {
+      QC_TRY(base.flush());  // the record must not promise what a power cut could still take back
+      record_.moved_to = position;
+      return store_->save(record_);
+    };
+    return options;
+  }
+
+  Result<void> switch_overlay() {
+    if (const auto position = selection_.overlay()) {
+      record_.state = CommitState::relinking;
+      QC_TRY(store_->save(record_));
+      const Image& overlay = *selection_.chain.layer(*position).image;
+      const SharedWritable storage = around_.working.writable(overlay.storage().identity());
+      QC_TRY(relink(*storage, overlay.cluster_size(), record_.backing_name, record_.base_format));
+    }
+    record_.state = CommitState::done;
+    return store_->save(record_);
+  }
+
+  CommitRecord new_record(const CommitPlan& plan) const {
+    CommitRecord record;
+    record.base = recorded(selection_.base_layer());
+    record.base_format = selection_.base_layer().image->format();
+    for (std::size_t i = selection_.base + 1; i <= selection_.top; ++i) {
+      record.merged.push_back(recorded(selection_.chain.layer(i)));
+    }
+    if (const auto overlay = selection_.overlay()) {
+      record.overlay = recorded(selection_.chain.layer(*overlay));
+    }
+    record.backing_name = plan.backing_name;
+    record.base_size_before = plan.base_size;
+    record.view_size = plan.view_size;
+    record.forecast = plan.totals;
+    return record;
+  }
+
+  const CommitRequest& request_;
+  CommitSurroundings& around_;
+  Selection selection_;
+  std::unique_ptr<RecordStore> store_;
+  CommitRecord record_;
+};
+
+}  // namespace
+
+Result<CommitPlan> plan_only(const CommitRequest& request, CommitSurroundings surroundings) {
+  const Chain chain = QC_TRY(Chain::open(request.image, surroundings.looking, {.format = request.format}));
+  return plan_commit(QC_TRY(lock_selection(request, chain, surroundings)), request.plan);
+}
+
+Result<CommitReport> commit(const CommitRequest& request, CommitSurroundings surroundings) {
+  const Chain chain = QC_TRY(Chain::open(request.image, surroundings.looking, {.format = request.format}));
+  if (auto finished = QC_TRY(finish_earlier_run(request, chain, surroundings))) {
+    return CommitReport{.record = *std::move(finished), .was_finished = true};
+  }
+  return CommitRun(request, surroundings, QC_TRY(lock_selection(request, chain, surroundings))).run();
+}
+
+}  // namespace qchain

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "qcow/chain/chain.h"
+#include "qcow/commit/plan.h"
+#include "qcow/commit/record.h"
+#include "qcow/commit/selection.h"
+#include "qcow/storage/writing_gate.h"
+
+namespace qchain {
+
+struct CommitRequest {
+  std::string image;
+  std::optional<ImageFormat> format;  ///< of `image`; else recognised
+  LayerChoice layers;
+  PlanOptions plan;
+  std::uint64_t bandwidth = 0;  ///< bytes a second; 0: no limit
+};
+
+/// What the engine needs from outside: real files, or a simulation that crashes.
+struct CommitSurroundings {
+  Gate& looking;         ///< opens without locks, to find out which files there are
+  WritingGate& working;  ///< opens with locks, for the whole commit
+  /// The record of a base. `base`: path of the base, or of a file that stands for it.
+  std::function<std::unique_ptr<RecordStore>(const std::string& base)> records;
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress;  ///< may be empty
+  std::stop_token stop;
+};
+
+struct CommitReport {
+  CommitRecord record;
+  bool was_finished = false;  ///< an earlier run had done it all, or all but the last note
+};
+
+/// Opens with locks and plans; writes nothing. Errors: as Chain::open(), select_layers(), plan_commit().
+[[nodiscard]] Result<CommitPlan> plan_only(const CommitRequest& request, CommitSurroundings surroundings);
+
+/// Merges. The protocol, and why each step may be interrupted, is in docs/design.md. After any error or crash the
+/// active image reads as before, and the same call completes. Errors: those of the plan (the first refusal), locked,
+/// io, no_space, interrupted.
+[[nodiscard]] Result<CommitReport> commit(const CommitRequest& request, CommitSurroundings surroundings);
+
+}  // namespace qchain

@@ -1,0 +1,120 @@
+#include "qcow/commit/forecast.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <vector>
+
+#include "qcow/commit/moves.h"
+#include "qcow/storage/writable_file.h"
+
+namespace qchain {
+
+namespace {
+
+std::string folder_of(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  return folder.empty() ? "." : folder.string();
+}
+
+std::uint64_t free_space(const std::string& path) {
+  struct statvfs status{};
+  return ::statvfs(path.c_str(), &status) == 0 ? status.f_bavail * status.f_frsize : 0;
+}
+
+/// Asks the file system by trying, in a nameless file beside the base, which layers' blocks it would share; the unit of
+/// sharing, or 0 where there is none.
+class SharingProbe {
+ public:
+  explicit SharingProbe(const CommitPlan& plan) : shares_(plan.selection.chain.depth()) {
+    const Layer& base = plan.selection.base_layer();
+    if (base.image->format() != ImageFormat::raw) {
+      return;  // a qcow2 base decides by cluster where it can share
+    }
+    UniqueFd fd(::open(folder_of(base.file).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (!fd.valid()) {
+      return;
+    }
+    const WritableFile file(std::move(fd), base.file);
+    unit_ = file.clone_unit();
+    for (std::size_t i = plan.selection.base + 1; i <= plan.selection.top; ++i) {
+      const auto answer = file.try_clone(plan.selection.chain.layer(i).image->data_storage());
+      shares_[i] = answer && *answer == CloneAnswer::cloned;
+    }
+  }
+
+  [[nodiscard]] bool shares(const Extent& extent) const {
+    return extent.kind == ExtentKind::data && shares_[extent.layer] && is_aligned(extent.start, unit_) &&
+           is_aligned(extent.length, unit_) && is_aligned(extent.offset, unit_);
+  }
+
+ private:
+  std::vector<bool> shares_;
+  std::uint64_t unit_ = 4096;
+};
+
+/// Counts what the base has no space for yet, in its own units of allocation.
+class NewSpace {
+ public:
+  explicit NewSpace(const Image& base) : base_(base) {
+    const format::Header* header = base.header();
+    unit_ = header != nullptr ? header->allocation_unit() : 4096;
+  }
+
+  void add(Range range) {
+    const std::uint64_t start = std::max(align_down(range.start, unit_), counted_to_);
+    const std::uint64_t end = align_up(range.end(), unit_);
+    bytes_ += range_between(std::max(start, base_.size()), end).length;
+    count_holes(range_between(start, std::min(end, base_.size())));
+    counted_to_ = std::max(counted_to_, end);
+  }
+
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+
+ private:
+  void count_holes(Range range) {
+    while (!range.empty()) {
+      Extents extents;
+      base_.map(range, 4096, extents);
+      for (const Extent& extent : extents) {
+        const bool has_space =
+            extent.kind == ExtentKind::data || (extent.kind == ExtentKind::zero && extent.has_offset());
+        bytes_ += has_space ? 0 : extent.length;
+      }
+      range = range_between(extents.back().end(), range.end());
+    }
+  }
+
+  const Image& base_;
+  std::uint64_t unit_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t counted_to_ = 0;
+};
+
+}  // namespace
+
+Result<void> forecast_moves(CommitPlan& plan) {
+  const View above(plan.selection.above(), ViewCaches({.index = 0, .clusters = 0}));
+  const Image& base = *plan.selection.base_layer().image;
+  const SharingProbe probe(plan);
+  NewSpace space(base);
+  MoveWalk walk(above);
+  while (const auto move = QC_TRY(walk.next())) {
+    if (move->kind == MoveKind::zero) {
+      plan.totals.zeroed += move->extent.length;
+    } else if (probe.shares(move->extent)) {
+      plan.totals.cloned += move->extent.length;
+    } else {
+      plan.totals.copied += move->extent.length;
+      space.add(move->extent.range());
+    }
+  }
+  plan.new_bytes = space.bytes();
+  plan.free_bytes = free_space(folder_of(base.storage().name()));
+  return {};
+}
+
+}  // namespace qchain

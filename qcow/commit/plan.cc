@@ -1,0 +1,118 @@
+#include "qcow/commit/plan.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "qcow/commit/forecast.h"
+#include "qcow/commit/relink.h"
+
+namespace qchain {
+
+namespace {
+
+void refuse(CommitPlan& plan, const std::string& file, ErrorKind kind, std::string_view what, std::string_view advice) {
+  plan.refusals.push_back(make_error(kind, what).in(file).advise(advice));
+}
+
+bool is_block_device(const Storage& storage) {
+  struct stat status{};
+  return storage.descriptor() >= 0 && ::fstat(storage.descriptor(), &status) == 0 && S_ISBLK(status.st_mode);
+}
+
+void check_space(CommitPlan& plan) {
+  const Layer& base = plan.selection.base_layer();
+  if (is_block_device(base.image->storage())) {
+    plan.new_bytes = 0;
+    if (plan.growth() > 0 && base.image->format() == ImageFormat::raw) {
+      refuse(plan, base.file, ErrorKind::no_space,
+             fmt::format("block device of {} bytes is too small for a view of {}", plan.base_size, plan.view_size),
+             "make it larger first");
+    }
+    return;
+  }
+  if (plan.new_bytes > plan.free_bytes) {
+    refuse(plan, base.file, ErrorKind::no_space,
+           fmt::format("needs up to {} bytes more on its file system, {} are free", plan.new_bytes, plan.free_bytes),
+           "make room first; nothing was written");
+  }
+}
+
+void check_siblings(CommitPlan& plan, const PlanOptions& options) {
+  auto folders = folders_of(plan.selection);
+  folders.insert(folders.end(), options.scan.begin(), options.scan.end());
+  plan.siblings = find_siblings(plan.selection, folders);
+  for (const Sibling& sibling : plan.siblings) {
+    // The top's own content reads the same afterwards; what lies below it changes under whoever else uses it.
+    if (sibling.hangs_on != plan.selection.top) {
+      refuse(plan, plan.selection.chain.layer(sibling.hangs_on).file, ErrorKind::refused,
+             fmt::format("'{}' hangs on it too and would read wrong data afterwards", sibling.file),
+             "flatten that image first (qchain copy), or move it out of the way if it is not used any more");
+    }
+  }
+}
+
+Result<void> check_bitmaps(CommitPlan& plan, const PlanOptions& options) {
+  const Selection& selection = plan.selection;
+  for (std::size_t i = selection.base; i <= selection.top; ++i) {
+    for (format::Bitmap& bitmap : QC_TRY(selection.chain.layer(i).image->bitmaps())) {
+      if (i != selection.base && options.bitmaps == BitmapChoice::refuse) {
+        refuse(plan, selection.chain.layer(i).file, ErrorKind::refused,
+               fmt::format("its bitmap '{}' would be lost", bitmap.name), "say --bitmaps=drop if it may go");
+      }
+      plan.bitmaps.push_back({.layer = i, .bitmap = std::move(bitmap)});
+    }
+  }
+  return {};
+}
+
+void check_base(CommitPlan& plan) {
+  const Layer& base = plan.selection.base_layer();
+  const format::Header* header = base.image->header();
+  if (header == nullptr) {
+    return;
+  }
+  refuse(plan, base.file, ErrorKind::unsupported, "a qcow2 image as base can't be written yet",
+         "merge down to a raw base, or flatten with qchain copy");
+}
+
+void check_overlay(CommitPlan& plan) {
+  const auto overlay = plan.selection.overlay();
+  if (!overlay) {
+    return;
+  }
+  const Layer& layer = plan.selection.chain.layer(*overlay);
+  const Layer& base = plan.selection.base_layer();
+  auto name = backing_name_for(layer.file, layer.backing_reference.value_or(""), base.image->storage());
+  if (!name) {
+    plan.refusals.push_back(std::move(name).error());
+    return;
+  }
+  plan.backing_name = *std::move(name);
+  if (layer.image->header()->has(format::Incompatible::corrupt)) {
+    refuse(plan, layer.file, ErrorKind::corrupt, "is marked corrupt and must not be written", "qemu-img check -r all");
+  }
+  if (auto room =
+          check_relink(layer.image->storage(), layer.image->cluster_size(), plan.backing_name, base.image->format());
+      !room) {
+    plan.refusals.push_back(std::move(room).error());
+  }
+}
+
+}  // namespace
+
+Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options) {
+  CommitPlan plan{.selection = selection};
+  plan.base_size = selection.base_layer().image->size();
+  plan.view_size = selection.top_layer().image->size();
+  check_base(plan);
+  check_overlay(plan);
+  check_siblings(plan, options);
+  QC_TRY(check_bitmaps(plan, options));
+  QC_TRY(forecast_moves(plan));
+  check_space(plan);
+  return plan;
+}
+
+}  // namespace qchain

@@ -1,0 +1,176 @@
+#include "qcow/commit/record.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "qcow/format/limits.h"
+
+namespace qchain {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr int record_version = 1;
+
+constexpr std::array<const char*, 5> state_names{"copying", "relinking", "done", "verified", "retired"};
+
+/// JSON texts are UTF-8, file names are any bytes: those that don't fit are kept as numbers.
+json name_to_json(const std::string& name) {
+  const json text(name);
+  try {
+    (void)text.dump();
+    return text;
+  } catch (const json::type_error&) {
+    return json(std::vector<std::uint8_t>(name.begin(), name.end()));
+  }
+}
+
+std::string name_from_json(const json& value) {
+  if (value.is_string()) {
+    return value.get<std::string>();
+  }
+  const auto bytes = value.get<std::vector<std::uint8_t>>();
+  return {bytes.begin(), bytes.end()};
+}
+
+json file_to_json(const RecordedFile& file) {
+  return {{"file", name_to_json(file.path)},
+          {"device", file.identity.device},
+          {"inode", file.identity.inode},
+          {"size", file.size},
+          {"modified-seconds", file.modified_seconds},
+          {"modified-nanoseconds", file.modified_nanoseconds}};
+}
+
+RecordedFile file_from_json(const json& value) {
+  return {
+      .path = name_from_json(value.at("file")),
+      .identity = {.device = value.at("device").get<std::uint64_t>(), .inode = value.at("inode").get<std::uint64_t>()},
+      .size = value.at("size").get<std::uint64_t>(),
+      .modified_seconds = value.at("modified-seconds").get<std::int64_t>(),
+      .modified_nanoseconds = value.at("modified-nanoseconds").get<std::uint32_t>()};
+}
+
+json totals_to_json(const CommitTotals& totals) {
+  return {{"copied", totals.copied}, {"cloned", totals.cloned}, {"zeroed", totals.zeroed}};
+}
+
+CommitTotals totals_from_json(const json& value) {
+  return {.copied = value.at("copied").get<std::uint64_t>(),
+          .cloned = value.at("cloned").get<std::uint64_t>(),
+          .zeroed = value.at("zeroed").get<std::uint64_t>()};
+}
+
+/// The runs as numbers: bytes skipped, bytes of the run (negative: zeros), and so on.
+json content_to_json(const std::optional<MergedContent>& content) {
+  if (!content) {
+    return {};
+  }
+  json runs = json::array();
+  std::uint64_t position = 0;
+  for (const MergedRun& run : content->runs) {
+    runs.push_back(run.range.start - position);
+    const auto length = static_cast<std::int64_t>(run.range.length);
+    runs.push_back(run.zero ? -length : length);
+    position = run.range.end();
+  }
+  return {{"xxh3-128", content->digest}, {"runs", std::move(runs)}};
+}
+
+std::optional<MergedContent> content_from_json(const json& value) {
+  if (value.is_null()) {
+    return std::nullopt;
+  }
+  MergedContent content{.runs = {}, .digest = value.at("xxh3-128").get<std::string>()};
+  std::uint64_t position = 0;
+  const json& runs = value.at("runs");
+  for (std::size_t i = 0; i < runs.size(); i += 2) {
+    const auto skipped = runs.at(i).get<std::uint64_t>();
+    const auto length = runs.at(i + 1).get<std::int64_t>();
+    const std::uint64_t bytes =
+        length < 0 ? 0 - static_cast<std::uint64_t>(length) : static_cast<std::uint64_t>(length);
+    if (skipped > format::max_virtual_size || bytes > format::max_virtual_size ||
+        position > format::max_virtual_size - skipped) {
+      throw json::other_error::create(502, "run past the longest disk", nullptr);
+    }
+    content.runs.push_back({.range = {position + skipped, bytes}, .zero = length < 0});
+    position += skipped + bytes;
+  }
+  return content;
+}
+
+CommitState state_from_json(const json& value) {
+  const auto name = value.get<std::string>();
+  for (std::size_t i = 0; i < state_names.size(); ++i) {
+    if (name == state_names[i]) {
+      return static_cast<CommitState>(i);
+    }
+  }
+  throw json::other_error::create(501, "unknown state", nullptr);
+}
+
+CommitRecord record_from_json(const json& value) {
+  CommitRecord record;
+  record.state = state_from_json(value.at("state"));
+  record.base = file_from_json(value.at("base"));
+  record.base_format = value.at("base-format") == "qcow2" ? ImageFormat::qcow2 : ImageFormat::raw;
+  for (const json& file : value.at("merged")) {
+    record.merged.push_back(file_from_json(file));
+  }
+  if (const json& overlay = value.at("overlay"); !overlay.is_null()) {
+    record.overlay = file_from_json(overlay);
+  }
+  record.backing_name = name_from_json(value.at("backing-filename"));
+  record.base_size_before = value.at("base-size-before").get<std::uint64_t>();
+  record.view_size = value.at("virtual-size").get<std::uint64_t>();
+  record.moved_to = value.at("moved-to").get<std::uint64_t>();
+  record.forecast = totals_from_json(value.at("forecast"));
+  record.outcome = totals_from_json(value.at("outcome"));
+  record.content = content_from_json(value.at("content"));
+  return record;
+}
+
+}  // namespace
+
+const char* name_of(CommitState state) noexcept {
+  return state_names[static_cast<std::size_t>(state)];
+}
+
+std::string to_json(const CommitRecord& record) {
+  json merged = json::array();
+  for (const RecordedFile& file : record.merged) {
+    merged.push_back(file_to_json(file));
+  }
+  const json value{{"qchain-commit", record_version},
+                   {"state", name_of(record.state)},
+                   {"base", file_to_json(record.base)},
+                   {"base-format", name_of(record.base_format)},
+                   {"merged", std::move(merged)},
+                   {"overlay", record.overlay ? file_to_json(*record.overlay) : json()},
+                   {"backing-filename", name_to_json(record.backing_name)},
+                   {"base-size-before", record.base_size_before},
+                   {"virtual-size", record.view_size},
+                   {"moved-to", record.moved_to},
+                   {"forecast", totals_to_json(record.forecast)},
+                   {"outcome", totals_to_json(record.outcome)},
+                   {"content", content_to_json(record.content)}};
+  return value.dump(2) + "\n";
+}
+
+Result<CommitRecord> parse_record(std::string_view text) {
+  const json value = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!value.is_object() || !value.contains("qchain-commit")) {
+    return fail(ErrorKind::corrupt, "is not a commit record");
+  }
+  if (value["qchain-commit"] != record_version) {
+    return fail(ErrorKind::unsupported, "was written by another version of qchain");
+  }
+  try {
+    return record_from_json(value);
+  } catch (const json::exception&) {
+    return fail(ErrorKind::corrupt, "is not a complete commit record");
+  }
+}
+
+}  // namespace qchain

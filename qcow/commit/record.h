@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "qcow/chain/chain.h"
+#include "qcow/commit/digest.h"
+#include "qcow/core/error.h"
+#include "qcow/storage/storage.h"
+
+namespace qchain {
+
+/// How far a commit is. In this order, never back.
+enum class CommitState : std::uint8_t {
+  copying,    ///< bytes go into the base; the overlays still mask them: nobody reads those bytes from the base
+  relinking,  ///< the base is complete and durable; the overlay above the top is given its new backing file
+  done,       ///< merged; the merged overlays are still there
+  verified,   ///< the base was compared with the merged overlays
+  retired,    ///< the merged overlays are deleted
+};
+[[nodiscard]] const char* name_of(CommitState state) noexcept;
+
+/// A file of a commit, by what tells it from another one that took its name.
+struct RecordedFile {
+  std::string path;  ///< absolute, without symbolic links; any bytes
+  FileIdentity identity;
+  std::uint64_t size = 0;  ///< bytes
+  std::int64_t modified_seconds = 0;
+  std::uint32_t modified_nanoseconds = 0;
+  friend bool operator==(const RecordedFile&, const RecordedFile&) = default;
+};
+
+/// Bytes of a commit, as forecast or as done.
+struct CommitTotals {
+  std::uint64_t copied = 0;  ///< read and written
+  std::uint64_t cloned = 0;  ///< blocks shared instead
+  std::uint64_t zeroed = 0;  ///< made to read as zeros
+  friend bool operator==(const CommitTotals&, const CommitTotals&) = default;
+};
+
+/// What a commit is about and how far it is: the content of BASE.qchain.json.
+struct CommitRecord {
+  CommitState state = CommitState::copying;
+  RecordedFile base;
+  ImageFormat base_format = ImageFormat::raw;
+  std::vector<RecordedFile> merged;     ///< bottom first; the last one is the top
+  std::optional<RecordedFile> overlay;  ///< the image above the top, which is relinked; none when the top is active
+  std::string backing_name;             ///< what the overlay's header names from then on; empty without overlay
+  std::uint64_t base_size_before = 0;   ///< guest bytes
+  std::uint64_t view_size = 0;          ///< guest bytes of the merged view
+  std::uint64_t moved_to = 0;           ///< copying: all moves before this guest offset are in the base, durably
+  CommitTotals forecast;
+  CommitTotals outcome;
+  std::optional<MergedContent> content;  ///< with its digest; none until all of it was read
+  friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
+};
+
+/// The record as JSON text, and back. Errors of parsing: corrupt, unsupported (a later version), without path.
+[[nodiscard]] std::string to_json(const CommitRecord& record);
+[[nodiscard]] Result<CommitRecord> parse_record(std::string_view text);
+
+/// Where the record of a base is kept; a seam, so that tests can crash between any two writes.
+class RecordStore {
+ public:
+  RecordStore() = default;
+  RecordStore(const RecordStore&) = delete;
+  RecordStore& operator=(const RecordStore&) = delete;
+  virtual ~RecordStore() = default;
+
+  /// The record, or nothing where there is none. Errors: io, permission, corrupt, unsupported.
+  [[nodiscard]] virtual Result<std::optional<CommitRecord>> load() const = 0;
+
+  /// Replaces the record in one step: the old one or the new one is there at any moment, and when this returns the new
+  /// one is durable. Errors: io, no_space, permission.
+  [[nodiscard]] virtual Result<void> save(const CommitRecord& record) = 0;
+};
+
+/// BASE.qchain.json beside the base.
+class FileRecordStore final : public RecordStore {
+ public:
+  explicit FileRecordStore(const std::string& base_path) : path_(base_path + ".qchain.json") {}
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] Result<std::optional<CommitRecord>> load() const override;
+  [[nodiscard]] Result<void> save(const CommitRecord& record) override;
+
+ private:
+  std::string path_;
+};
+
+}  // namespace qchain

@@ -1,0 +1,146 @@
+#include "qcow/commit/retire.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+
+#include "qcow/commit/siblings.h"
+#include "qcow/commit/verify_commit.h"
+#include "qcow/storage/image_lock.h"
+#include "qcow/storage/unique_fd.h"
+
+namespace qchain {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::unexpected<Error> keep(const RecordedFile& file, std::string_view why) {
+  return std::unexpected(make_error(ErrorKind::refused, why).in(file.path).advise("nothing was deleted"));
+}
+
+/// The file at the recorded path, held open, if it is still the one that was merged.
+Result<UniqueFd> hold(const RecordedFile& file) {
+  UniqueFd fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat status{};
+  if (!fd.valid() || ::fstat(fd.get(), &status) != 0) {
+    return fail_errno(errno, "cannot open", file.path);
+  }
+  const RecordedFile now{.path = file.path,
+                         .identity = {.device = status.st_dev, .inode = status.st_ino},
+                         .size = static_cast<std::uint64_t>(status.st_size),
+                         .modified_seconds = status.st_mtim.tv_sec,
+                         .modified_nanoseconds = static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
+  if (now != file) {
+    return keep(file, "was changed or replaced after it was merged");
+  }
+  return fd;
+}
+
+/// Nobody may even read it: whoever does would lose the file under it.
+Result<void> claim(const UniqueFd& fd, const RecordedFile& file) {
+  const Permissions none{};
+  const Permissions all{Permission::consistent_read, Permission::write, Permission::write_unchanged,
+                        Permission::resize};
+  const auto lock = ImageLock::acquire(fd.get(), none, all);
+  if (!lock) {
+    return std::unexpected(Error(lock.error()).in(file.path).advise("nothing was deleted; end that process first"));
+  }
+  return {};
+}
+
+bool is_merged(const CommitRecord& record, const std::string& path) {
+  std::error_code error;
+  return std::ranges::any_of(record.merged,
+                             [&](const RecordedFile& file) { return fs::equivalent(file.path, path, error); });
+}
+
+/// No image but the merged ones themselves may name one of them as its backing file.
+Result<void> check_users(const CommitRecord& record, const std::vector<std::string>& more_folders) {
+  std::vector<std::string> folders = more_folders;
+  for (const RecordedFile& file : record.merged) {
+    folders.push_back(fs::path(file.path).parent_path().string());
+  }
+  if (record.overlay) {
+    folders.push_back(fs::path(record.overlay->path).parent_path().string());
+  }
+  std::ranges::sort(folders);
+  const auto repeated = std::ranges::unique(folders);
+  folders.erase(repeated.begin(), repeated.end());
+  for (const RecordedFile& file : record.merged) {
+    for (const std::string& user : images_backed_by(file.identity, folders)) {
+      if (!is_merged(record, user)) {
+        return keep(file, fmt::format("'{}' still hangs on it", user));
+      }
+    }
+  }
+  return {};
+}
+
+/// From the top down: whatever is left after a crash still finds its backing file.
+Result<void> delete_all(const CommitRecord& record, Retirement& retirement) {
+  for (auto file = record.merged.rbegin(); file != record.merged.rend(); ++file) {
+    if (::unlink(file->path.c_str()) != 0) {
+      if (errno == ENOENT) {
+        continue;  // an earlier run was cut off
+      }
+      return fail_errno(errno, "cannot delete", file->path);
+    }
+    retirement.deleted.push_back(file->path);
+  }
+  return {};
+}
+
+bool exists(const RecordedFile& file) {
+  struct stat status{};
+  return ::lstat(file.path.c_str(), &status) == 0;
+}
+
+/// An earlier retirement had passed all checks and was cut off: the top goes first.
+bool was_cut_off(const CommitRecord& record) {
+  return record.state == CommitState::verified && !exists(record.merged.back());
+}
+
+Result<void> verify_before(RecordStore& records, const CompareOptions& options) {
+  FileGate gate(Locking::shared_read);
+  const CommitCheck check = QC_TRY(verify_commit(records, gate, options));
+  if (!check.good()) {
+    return fail(ErrorKind::refused, "the base does not read as the overlays that were merged into it");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
+                          const std::vector<std::string>& folders) {
+  auto record = QC_TRY(records.load());
+  Retirement retirement;
+  if (record && record->state == CommitState::retired) {
+    return retirement;
+  }
+  if (!record || !was_cut_off(*record)) {
+    QC_TRY(verify_before(records, options));
+    record = QC_TRY(records.load());
+  }
+  QC_TRY(check_users(*record, folders));
+  std::vector<UniqueFd> held;  // their locks last until all is deleted
+  for (const RecordedFile& file : record->merged) {
+    if (exists(file)) {
+      held.push_back(QC_TRY(hold(file)));
+      QC_TRY(claim(held.back(), file));
+    }
+  }
+  QC_TRY(delete_all(*record, retirement));
+  record->state = CommitState::retired;
+  QC_TRY(records.save(*record));
+  return retirement;
+}
+
+}  // namespace qchain

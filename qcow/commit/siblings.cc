@@ -1,0 +1,113 @@
+#include "qcow/commit/siblings.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include "qcow/chain/backing_name.h"
+#include "qcow/chain/open_image.h"
+
+namespace qchain {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<FileIdentity> identity_of(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    return std::nullopt;
+  }
+  return FileIdentity{.device = status.st_dev, .inode = status.st_ino};
+}
+
+bool is_in_chain(const Chain& chain, FileIdentity identity) {
+  for (std::size_t i = 0; i < chain.depth(); ++i) {
+    if (chain.layer(i).image->storage().identity() == identity) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// What an image's own header names as its backing file, or nothing.
+std::optional<FileIdentity> backing_of(const std::string& path) {
+  FileGate gate(Locking::none);
+  const auto image = open_image({.path = path, .role = OpenRole::named_by_user, .named_by = {}}, gate, std::nullopt);
+  if (!image || (*image)->header() == nullptr || !(*image)->header()->backing_file) {
+    return std::nullopt;
+  }
+  const auto backing = resolve_backing(*(*image)->header(), path);
+  return backing ? identity_of(backing->path) : std::nullopt;
+}
+
+/// Position of the base or merged layer that `backing` is, or nothing.
+std::optional<std::size_t> layer_of(const Selection& selection, FileIdentity backing) {
+  for (std::size_t i = selection.base; i <= selection.top; ++i) {
+    if (selection.chain.layer(i).image->storage().identity() == backing) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+template <typename Look>
+void for_each_file(const std::vector<std::string>& folders, Look&& look) {
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+      std::error_code ignored;
+      if (entry->is_regular_file(ignored)) {
+        look(entry->path().string());
+      }
+    }
+  }
+}
+
+void look_at(const Selection& selection, const std::string& path, std::vector<Sibling>& found) {
+  const auto identity = identity_of(path);
+  if (!identity || is_in_chain(selection.chain, *identity)) {
+    return;
+  }
+  const auto backing = backing_of(path);
+  const auto layer = backing ? layer_of(selection, *backing) : std::nullopt;
+  if (layer) {
+    found.push_back({.file = path, .hangs_on = *layer});
+  }
+}
+
+}  // namespace
+
+std::vector<Sibling> find_siblings(const Selection& selection, const std::vector<std::string>& folders) {
+  std::vector<Sibling> found;
+  for_each_file(folders, [&](const std::string& path) { look_at(selection, path, found); });
+  std::ranges::sort(found, {}, &Sibling::file);
+  return found;
+}
+
+std::vector<std::string> images_backed_by(FileIdentity file, const std::vector<std::string>& folders) {
+  std::vector<std::string> found;
+  for_each_file(folders, [&](const std::string& path) {
+    if (backing_of(path) == file) {
+      found.push_back(path);
+    }
+  });
+  std::ranges::sort(found);
+  return found;
+}
+
+std::vector<std::string> folders_of(const Selection& selection) {
+  std::vector<std::string> folders;
+  for (std::size_t i = selection.base; i <= selection.top; ++i) {
+    const std::string folder = fs::path(selection.chain.layer(i).file).parent_path().string();
+    folders.push_back(folder.empty() ? "." : folder);
+  }
+  std::ranges::sort(folders);
+  const auto repeated = std::ranges::unique(folders);
+  folders.erase(repeated.begin(), repeated.end());
+  return folders;
+}
+
+}  // namespace qchain

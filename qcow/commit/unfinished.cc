@@ -1,0 +1,111 @@
+#include "qcow/commit/unfinished.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace qchain {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const fs::path canonical = fs::canonical(path, error);
+  return error ? path : canonical.string();
+}
+
+bool is_block_device(const std::string& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
+}
+
+/// The overlay that the record is about is backed by the base itself.
+bool is_relinked(const CommitRecord& record, const Chain& chain, std::size_t base) {
+  return record.overlay && base + 1 < chain.depth() &&
+         chain.layer(base).image->storage().identity() == record.base.identity &&
+         chain.layer(base + 1).image->storage().identity() == record.overlay->identity;
+}
+
+bool names_merged_top(const CommitRequest& request, const CommitRecord& record) {
+  struct stat status{};
+  return !request.layers.top.empty() && ::stat(request.layers.top.c_str(), &status) == 0 &&
+         FileIdentity{.device = status.st_dev, .inode = status.st_ino} == record.merged.back().identity;
+}
+
+Result<CommitRecord> finish(CommitRecord record, const CommitRequest& request, RecordStore& store,
+                            CommitSurroundings& around) {
+  around.working.will_write(record.overlay->identity);
+  const Chain locked = QC_TRY(Chain::open(request.image, around.working, {.format = request.format}));
+  const SharedWritable overlay = around.working.writable(record.overlay->identity);
+  if (!overlay) {
+    return std::unexpected(
+        make_error(ErrorKind::locked, "its chain changed just now").in(request.image).advise("run the command again"));
+  }
+  // The run that wrote the new header may have died before its flush.
+  QC_TRY(overlay->sync());
+  record.state = CommitState::done;
+  QC_TRY(store.save(record));
+  return record;
+}
+
+}  // namespace
+
+RecordedFile recorded(const Layer& layer) {
+  const Storage& storage = layer.image->storage();
+  const StorageFacts facts = storage.facts();
+  return {.path = absolute(layer.file),
+          .identity = storage.identity(),
+          .size = storage.size(),
+          .modified_seconds = facts.modified_seconds,
+          .modified_nanoseconds = facts.modified_nanoseconds};
+}
+
+std::string record_anchor(const Selection& selection) {
+  const std::string& base = selection.base_layer().file;
+  if (!is_block_device(base)) {
+    return base;
+  }
+  return fs::path(selection.top_layer().file).parent_path() / fs::path(base).filename();
+}
+
+bool is_unfinished(const CommitRecord& record) noexcept {
+  return record.state < CommitState::done;
+}
+
+bool is_same_commit(const CommitRecord& a, const CommitRecord& b) {
+  const auto identity = [](const std::optional<RecordedFile>& file) { return file ? file->identity : FileIdentity{}; };
+  // The base and the overlay's header change in the course of a commit; the merged layers must not.
+  return a.base.identity == b.base.identity && identity(a.overlay) == identity(b.overlay) && a.merged == b.merged;
+}
+
+Error unfinished_commit(const CommitRecord& record, const Selection& selection) {
+  const std::string image = record.overlay ? record.overlay->path : record.merged.back().path;
+  return make_error(ErrorKind::refused, "another commit into it was begun and is not finished")
+      .in(selection.base_layer().file)
+      .advise(fmt::format("finish it first: qchain commit --base '{}' --top '{}' '{}'", record.base.path,
+                          record.merged.back().path, image));
+}
+
+Result<std::optional<CommitRecord>> finish_earlier_run(const CommitRequest& request, const Chain& chain,
+                                                       CommitSurroundings& around) {
+  for (std::size_t base = 0; base + 1 < chain.depth(); ++base) {
+    const auto store = around.records(chain.layer(base).file);
+    auto record = QC_TRY(store->load());
+    if (!record || !is_relinked(*record, chain, base)) {
+      continue;
+    }
+    if (record->state == CommitState::relinking) {
+      return QC_TRY(finish(*std::move(record), request, *store, around));
+    }
+    if (record->state >= CommitState::done && names_merged_top(request, *record)) {
+      return record;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace qchain
