@@ -1,0 +1,175 @@
+#include "cli/commit_report.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "cli/human.h"
+#include "cli/json.h"
+
+namespace qchain::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json layer_json(const Selection& selection, std::size_t position) {
+  const Layer& layer = selection.chain.layer(position);
+  return {{"index", position + 1}, {"filename", layer.file}, {"format", name_of(layer.image->format())}};
+}
+
+Json plan_json(const CommitPlan& plan) {
+  const Selection& selection = plan.selection;
+  Json merged = Json::array();
+  for (std::size_t i = selection.base + 1; i <= selection.top; ++i) {
+    merged.push_back(layer_json(selection, i));
+  }
+  Json siblings = Json::array();
+  for (const Sibling& sibling : plan.siblings) {
+    siblings.push_back({{"filename", sibling.file}, {"layer", sibling.hangs_on + 1}});
+  }
+  Json bitmaps = Json::array();
+  for (const LayerBitmap& bitmap : plan.bitmaps) {
+    bitmaps.push_back({{"layer", bitmap.layer + 1}, {"name", bitmap.bitmap.name}});
+  }
+  Json refusals = Json::array();
+  for (const Error& refusal : plan.refusals) {
+    refusals.push_back(describe(refusal));
+  }
+  return {{"base", layer_json(selection, selection.base)},
+          {"merged", merged},
+          {"overlay", selection.overlay() ? layer_json(selection, *selection.overlay()) : Json()},
+          {"backing-filename", plan.backing_name},
+          {"copied", plan.totals.copied},
+          {"cloned", plan.totals.cloned},
+          {"zeroed", plan.totals.zeroed},
+          {"new-bytes", plan.new_bytes},
+          {"free-bytes", plan.free_bytes},
+          {"growth", plan.growth()},
+          {"siblings", siblings},
+          {"bitmaps", bitmaps},
+          {"refusals", refusals}};
+}
+
+void print_row(std::ostream& out, std::string_view name, std::string_view text) {
+  out << fmt::format("  {:<12} {}\n", name, text);
+}
+
+std::string size_with_bytes(std::uint64_t bytes) {
+  return fmt::format("{} ({} bytes)", size_text(bytes), bytes);
+}
+
+void print_layers(const CommitPlan& plan, std::ostream& out) {
+  const Selection& selection = plan.selection;
+  print_row(out, "into", fmt::format("[{}] {}", selection.base + 1, printable(selection.base_layer().file)));
+  for (std::size_t i = selection.base + 1; i <= selection.top; ++i) {
+    print_row(out, i == selection.base + 1 ? "merge" : "",
+              fmt::format("[{}] {}", i + 1, printable(selection.chain.layer(i).file)));
+  }
+  if (const auto overlay = selection.overlay()) {
+    print_row(out, "then",
+              fmt::format("[{}] {} is backed by '{}'", *overlay + 1, printable(selection.chain.layer(*overlay).file),
+                          printable(plan.backing_name)));
+  }
+}
+
+void print_notes(const CommitPlan& plan, std::ostream& out) {
+  for (const Sibling& sibling : plan.siblings) {
+    print_row(out, "hangs on", fmt::format("[{}]: {}", sibling.hangs_on + 1, printable(sibling.file)));
+  }
+  for (const LayerBitmap& bitmap : plan.bitmaps) {
+    const bool stays = bitmap.layer == plan.selection.base;
+    print_row(out, "bitmap",
+              fmt::format("[{}] '{}' {}", bitmap.layer + 1, printable(bitmap.bitmap.name),
+                          stays ? "stays" : "goes with its layer"));
+  }
+  for (const Error& refusal : plan.refusals) {
+    print_row(out, "refused", describe(refusal));
+  }
+}
+
+std::string finished_text(const CommitRecord& record) {
+  const std::string what = record.merged.size() == 1 ? "1 layer" : fmt::format("{} layers", record.merged.size());
+  std::string text =
+      fmt::format("{}: {} merged, {} copied, {} shared, {} zeroed", printable(record.base.path), what,
+                  size_text(record.outcome.copied), size_text(record.outcome.cloned), size_text(record.outcome.zeroed));
+  if (record.overlay) {
+    text += fmt::format("; {} is backed by '{}' now", printable(record.overlay->path), printable(record.backing_name));
+  }
+  return text;
+}
+
+}  // namespace
+
+void print_plan(const CommitPlan& plan, OutputStyle style, std::ostream& out) {
+  if (style == OutputStyle::json) {
+    print_json(out, plan_json(plan));
+    return;
+  }
+  out << "Plan, nothing is written:\n";
+  print_layers(plan, out);
+  print_row(out, "copy", size_with_bytes(plan.totals.copied));
+  print_row(out, "share", size_with_bytes(plan.totals.cloned));
+  print_row(out, "zero", size_with_bytes(plan.totals.zeroed));
+  print_row(out, "base grows", size_with_bytes(plan.growth()));
+  print_row(out, "new on disk",
+            fmt::format("at most {}, {} are free", size_text(plan.new_bytes), size_text(plan.free_bytes)));
+  print_notes(plan, out);
+}
+
+void print_commit(const CommitReport& report, OutputStyle style, std::ostream& out) {
+  if (style == OutputStyle::json) {
+    print_json(out, Json::parse(to_json(report.record)));
+    return;
+  }
+  out << (report.was_finished ? "was merged already: " : "") << finished_text(report.record) << '\n';
+}
+
+void print_comparison(const std::string& target, const Comparison& comparison, OutputStyle style, std::ostream& out) {
+  if (style == OutputStyle::json) {
+    Json json = {{"target", target}, {"same", comparison.same()}, {"different", comparison.different}};
+    if (comparison.first_difference) {
+      json["first-difference"] = {{"start", comparison.first_difference->start},
+                                  {"length", comparison.first_difference->length}};
+    }
+    json["compared"] = comparison.compared;
+    print_json(out, json);
+    return;
+  }
+  if (comparison.same()) {
+    out << fmt::format("{}: same ({} compared, the rest needed no reading)\n", printable(target),
+                       size_text(comparison.compared));
+    return;
+  }
+  out << fmt::format("{}: differs: {} bytes in all, the first {} at byte {}\n", printable(target), comparison.different,
+                     comparison.first_difference->length, comparison.first_difference->start);
+}
+
+void print_check(const std::string& base, const CommitCheck& check, OutputStyle style, std::ostream& out) {
+  if (check.by == CheckedBy::layers) {
+    print_comparison(base, check.comparison, style, out);
+    return;
+  }
+  if (style == OutputStyle::json) {
+    print_json(out, {{"target", base}, {"same", check.digest_agrees}, {"by", "digest"}});
+    return;
+  }
+  out << fmt::format(
+      "{}: {}\n", printable(base),
+      check.digest_agrees ? "same: reads as what was merged (by digest)" : "differs from what was merged (by digest)");
+}
+
+void print_retirement(const Retirement& retirement, OutputStyle style, std::ostream& out) {
+  if (style == OutputStyle::json) {
+    print_json(out, {{"deleted", retirement.deleted}});
+    return;
+  }
+  if (retirement.deleted.empty()) {
+    out << "nothing left to delete\n";
+  }
+  for (const std::string& file : retirement.deleted) {
+    out << fmt::format("deleted {}\n", printable(file));
+  }
+}
+
+}  // namespace qchain::cli

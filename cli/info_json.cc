@@ -1,0 +1,132 @@
+#include "cli/info_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/json.h"
+
+namespace qchain::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::uint64_t nanoseconds_per_second = 1'000'000'000;
+
+const char* compression_name(format::CompressionType type) {
+  return type == format::CompressionType::zstd ? "zstd" : "zlib";
+}
+
+Json holder_json(const LockHolder& holder) {
+  return {{"pid", holder.pid}, {"command", holder.command}, {"access", holder.writes() ? "write" : "read"}};
+}
+
+Json snapshot_json(const format::Snapshot& snapshot) {
+  return {{"id", snapshot.id},
+          {"name", snapshot.name},
+          {"vm-state-size", snapshot.vm_state_size},
+          {"date-sec", snapshot.date_seconds},
+          {"date-nsec", snapshot.date_nanoseconds},
+          {"vm-clock-sec", snapshot.vm_clock_nanoseconds / nanoseconds_per_second},
+          {"vm-clock-nsec", snapshot.vm_clock_nanoseconds % nanoseconds_per_second},
+          {"virtual-size", snapshot.virtual_size}};
+}
+
+Json bitmap_json(const format::Bitmap& bitmap) {
+  Json flags = Json::array();
+  if (bitmap.inconsistent) {
+    flags.push_back("in-use");
+  }
+  if (bitmap.enabled) {
+    flags.push_back("auto");
+  }
+  return {{"name", bitmap.name}, {"granularity", bitmap.granularity}, {"flags", flags}};
+}
+
+template <typename T>
+Json array_of(const std::vector<T>& items, Json (*convert)(const T&)) {
+  Json array = Json::array();
+  for (const T& item : items) {
+    array.push_back(convert(item));
+  }
+  return array;
+}
+
+/// "untouched", or the state of the commit into this layer.
+Json commit_json(const std::optional<CommitRecord>& record) {
+  if (!record) {
+    return {{"state", "untouched"}};
+  }
+  Json merged = Json::array();
+  for (const RecordedFile& file : record->merged) {
+    merged.push_back(file.path);
+  }
+  return {{"state", name_of(record->state)},
+          {"moved-to", record->moved_to},
+          {"virtual-size", record->view_size},
+          {"merged", merged}};
+}
+
+Json specific_json(const format::Header& header, const Json& bitmaps) {
+  Json data = {{"compat", header.version == 2 ? "0.10" : "1.1"},
+               {"compression-type", compression_name(header.compression)},
+               {"refcount-bits", 1U << header.refcount_order}};
+  if (header.version >= 3) {
+    data["lazy-refcounts"] = (header.compatible & format::compatible_lazy_refcounts) != 0;
+    data["corrupt"] = header.has(format::Incompatible::corrupt);
+    data["extended-l2"] = header.has(format::Incompatible::extended_l2);
+  }
+  if (header.data_file) {
+    data["data-file"] = *header.data_file;
+    data["data-file-raw"] = header.raw_data_file();
+  }
+  if (!bitmaps.empty()) {
+    data["bitmaps"] = bitmaps;
+  }
+  return {{"type", "qcow2"}, {"data", data}};
+}
+
+void add_backing(Json& json, const LayerFacts& layer) {
+  if (layer.layer->backing_reference) {
+    json["backing-filename"] = *layer.layer->backing_reference;
+  }
+  if (layer.below) {
+    json["full-backing-filename"] = *layer.below;
+  }
+  if (const format::Header* header = layer.image().header(); header != nullptr && header->backing_format) {
+    json["backing-filename-format"] = *header->backing_format;
+  }
+}
+
+Json layer_json(const LayerFacts& layer) {
+  const format::Header* header = layer.image().header();
+  const Json bitmaps = array_of(layer.bitmaps, bitmap_json);
+  Json json = {{"index", layer.index},
+               {"filename", layer.layer->file},
+               {"format", name_of(layer.image().format())},
+               {"virtual-size", layer.image().size()},
+               {"actual-size", layer.image().storage().facts().bytes_on_disk},
+               {"dirty-flag", header != nullptr && header->has(format::Incompatible::dirty)}};
+  if (header != nullptr) {
+    json["cluster-size"] = layer.image().cluster_size();
+  }
+  add_backing(json, layer);
+  if (layer.has_data_file()) {
+    json["full-data-filename"] = layer.image().data_storage().name();
+    json["data-actual-size"] = layer.image().data_storage().facts().bytes_on_disk;
+  }
+  json["snapshots"] = array_of(layer.snapshots, snapshot_json);
+  json["bitmaps"] = bitmaps;
+  json["holders"] = array_of(layer.holders, holder_json);
+  json["commit"] = commit_json(layer.commit);
+  if (header != nullptr) {
+    json["format-specific"] = specific_json(*header, bitmaps);
+  }
+  return json;
+}
+
+}  // namespace
+
+void print_info_json(std::ostream& out, const std::vector<LayerFacts>& layers) {
+  print_json(out, array_of(layers, layer_json));
+}
+
+}  // namespace qchain::cli

@@ -1,0 +1,37 @@
+#include "cli/layer_facts.h"
+
+namespace qchain::cli {
+namespace {
+
+Result<LayerFacts> facts_of(const Chain& chain, std::size_t position) {
+  const Layer& layer = chain.layer(position);
+  LayerFacts facts;
+  facts.index = position + 1;
+  facts.layer = &layer;
+  if (position > 0) {
+    facts.below = chain.layer(position - 1).file;
+  }
+  facts.snapshots = QC_TRY_IN(layer.file, layer.image->snapshots());
+  facts.bitmaps = QC_TRY_IN(layer.file, layer.image->bitmaps());
+  // A record that can't be read is a matter for commit and verify; the chain can be shown all the same.
+  facts.commit = FileRecordStore(layer.file).load().value_or(std::nullopt);
+  return facts;
+}
+
+}  // namespace
+
+Result<std::vector<LayerFacts>> gather_facts(const Chain& chain) {
+  std::vector<LayerFacts> all;
+  std::vector<FileIdentity> files;
+  for (std::size_t position = chain.depth(); position-- > 0;) {
+    all.push_back(QC_TRY(facts_of(chain, position)));
+    files.push_back(chain.layer(position).image->storage().identity());
+  }
+  auto holders = lock_holders(files);  // one pass over the processes, however deep the chain
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].holders = std::move(holders[i]);
+  }
+  return all;
+}
+
+}  // namespace qchain::cli

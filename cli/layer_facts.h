@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "qcow/chain/chain.h"
+#include "qcow/commit/record.h"
+#include "qcow/storage/lock_holder.h"
+
+namespace qchain::cli {
+
+/// All that `info` says of one layer, gathered before anything is printed.
+struct LayerFacts {
+  std::size_t index = 0;             ///< 1 = bottom of the chain
+  const Layer* layer = nullptr;      ///< lives as long as the chain
+  std::optional<std::string> below;  ///< file of the layer below, as it was opened
+  std::vector<format::Snapshot> snapshots;
+  std::vector<format::Bitmap> bitmaps;
+  std::vector<LockHolder> holders;     ///< other processes that have the image open
+  std::optional<CommitRecord> commit;  ///< of a commit into this layer, finished or not
+
+  [[nodiscard]] const Image& image() const { return *layer->image; }
+  /// Whether guest data are in another file than the image.
+  [[nodiscard]] bool has_data_file() const { return &image().data_storage() != &image().storage(); }
+};
+
+/// Facts of all layers, active first. `chain` must outlive them. Errors: io, corrupt (a snapshot or bitmap table).
+[[nodiscard]] Result<std::vector<LayerFacts>> gather_facts(const Chain& chain);
+
+}  // namespace qchain::cli

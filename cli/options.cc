@@ -1,0 +1,68 @@
+#include "cli/options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "qcow/storage/gate.h"
+
+namespace qchain::cli {
+namespace {
+
+std::string refuse_empty(const std::string& word) {
+  return word.empty() ? "must not be empty" : std::string();
+}
+
+void add_layer(CLI::App& app, const char* flag, std::string& into, const char* help) {
+  app.add_option(flag, into, help)->option_text("LAYER")->check(refuse_empty);
+}
+
+}  // namespace
+
+void add_image(CLI::App& app, SourceOptions& source) {
+  app.add_option("IMAGE", source.image, "Active image; the chain is what lies under it")
+      ->required()
+      ->option_text(" ")
+      ->check(refuse_empty);
+}
+
+void add_force_share(CLI::App& app, SourceOptions& source) {
+  app.add_flag("-U,--force-share", source.force_share, "Read without taking locks, while a guest may write");
+}
+
+void add_image_format(CLI::App& app, SourceOptions& source, const char* flag) {
+  app.add_option(flag, source.format, "Format of IMAGE itself; default: by its magic")
+      ->option_text("raw|qcow2")
+      ->check(CLI::IsMember({"raw", "qcow2"}));
+}
+
+void add_slice(CLI::App& app, SourceOptions& source) {
+  add_layer(app, "--base", source.base, "Lowest layer of the view, by file or index (bottom: 1)");
+  add_layer(app, "--top", source.top, "Highest layer of the view; default: IMAGE");
+}
+
+CLI::Option* add_output(CLI::App& app, OutputStyle& style) {
+  return app
+      .add_option_function<std::string>(
+          "--output",
+          [&style](const std::string& word) { style = word == "json" ? OutputStyle::json : OutputStyle::human; },
+          "For people (default) or for programs")
+      ->option_text("human|json")
+      ->check(CLI::IsMember({"human", "json"}));
+}
+
+std::optional<ImageFormat> chosen_format(const SourceOptions& source) {
+  if (source.format.empty()) {
+    return std::nullopt;
+  }
+  return source.format == "raw" ? ImageFormat::raw : ImageFormat::qcow2;
+}
+
+Result<Chain> open_chain(const SourceOptions& source) {
+  FileGate gate(source.force_share ? Locking::none : Locking::shared_read);
+  return Chain::open(source.image, gate, {.format = chosen_format(source)});
+}
+
+Result<Slice> open_slice(const SourceOptions& source) {
+  return Slice::of(QC_TRY(open_chain(source)), source.base, source.top);
+}
+
+}  // namespace qchain::cli

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "qcow/chain/chain.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace qchain::cli {
+
+enum class OutputStyle : std::uint8_t { human, json };
+
+/// IMAGE and how it is opened; `base` and `top` as the user wrote them.
+struct SourceOptions {
+  std::string image;
+  std::string format;  ///< "raw", "qcow2" or empty: recognised
+  std::string base;
+  std::string top;
+  bool force_share = false;  ///< read without locks
+};
+
+/// Each adds what its name says to `app`; the strings and flags it is given must outlive the parsing.
+void add_image(CLI::App& app, SourceOptions& source);
+void add_force_share(CLI::App& app, SourceOptions& source);
+/// `flag` is `--format`, or another spelling where a command means something else by that.
+void add_image_format(CLI::App& app, SourceOptions& source, const char* flag = "--format");
+void add_slice(CLI::App& app, SourceOptions& source);
+CLI::Option* add_output(CLI::App& app, OutputStyle& style);
+
+/// The format that the user gave for IMAGE itself, if any.
+[[nodiscard]] std::optional<ImageFormat> chosen_format(const SourceOptions& source);
+/// Opens the chain that the options name.
+[[nodiscard]] Result<Chain> open_chain(const SourceOptions& source);
+/// Opens the chain and picks the slice that the options name.
+[[nodiscard]] Result<Slice> open_slice(const SourceOptions& source);
+
+}  // namespace qchain::cli
