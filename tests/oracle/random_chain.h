@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/oracle/recipe.h"
+
+namespace qchain::test {
+
+/// How an overlay's header names its backing file.
+enum class Naming : std::uint8_t { absolute, relative, file_prefix, json };
+
+struct MadeLayer {
+  std::string file;        ///< relative to the chain's folder
+  std::string format;      ///< "raw" or "qcow2"
+  std::uint64_t size = 0;  ///< guest bytes that the recipe asked for
+  std::uint64_t cluster = 0;
+  Naming naming = Naming::absolute;
+};
+
+/// A chain of real files, bottom first.
+struct MadeChain {
+  std::string folder;
+  std::vector<MadeLayer> layers;
+  Recipe recipe;
+  [[nodiscard]] std::string path(std::size_t position) const { return folder + "/" + layers[position].file; }
+};
+
+/// Makes a chain in `folder` with qemu-img and qemu-io. All that it does depends on `seed` alone: formats, options,
+/// sizes, names and guest writes over every feature that qchain reads. Throws std::runtime_error when QEMU does not
+/// do what the recipe expects.
+[[nodiscard]] MadeChain make_random_chain(const std::string& folder, std::uint64_t seed);
+
+}  // namespace qchain::test
