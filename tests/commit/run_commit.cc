@@ -1,0 +1,44 @@
+#include "tests/commit/run_commit.h"
+
+#include <stdexcept>
+
+namespace qchain::test {
+
+namespace {
+
+std::unique_ptr<RecordStore> file_records(const std::string& base) {
+  return std::make_unique<FileRecordStore>(base);
+}
+
+}  // namespace
+
+CommitRequest request_for(const std::string& image, const std::string& base, const std::string& top) {
+  CommitRequest request;
+  request.image = image;
+  request.layers = {.base = base, .top = top};
+  return request;
+}
+
+Result<CommitReport> run_commit(const CommitRequest& request, const std::stop_token& stop) {
+  FileGate looking(Locking::none);
+  FileWritingGate working;
+  return commit(request,
+                {.looking = looking, .working = working, .records = file_records, .progress = {}, .stop = stop});
+}
+
+Result<CommitPlan> run_plan(const CommitRequest& request) {
+  FileGate looking(Locking::none);
+  FileWritingGate working;
+  return plan_only(request,
+                   {.looking = looking, .working = working, .records = file_records, .progress = {}, .stop = {}});
+}
+
+CommitRecord record_of(const std::string& base) {
+  const auto record = FileRecordStore(base).load();
+  if (!record || !*record) {
+    throw std::runtime_error("no record beside " + base);
+  }
+  return **record;
+}
+
+}  // namespace qchain::test

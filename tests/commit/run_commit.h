@@ -1,0 +1,21 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "qcow/commit/commit.h"
+
+namespace qchain::test {
+
+/// A commit request as a user would say it.
+[[nodiscard]] CommitRequest request_for(const std::string& image, const std::string& base = {},
+                                        const std::string& top = {});
+
+/// Commits on real files with real locks, as the command does.
+[[nodiscard]] Result<CommitReport> run_commit(const CommitRequest& request, const std::stop_token& stop = {});
+[[nodiscard]] Result<CommitPlan> run_plan(const CommitRequest& request);
+
+/// The record beside `base`; throws std::runtime_error where there is none.
+[[nodiscard]] CommitRecord record_of(const std::string& base);
+
+}  // namespace qchain::test
