@@ -62,7 +62,7 @@ class Drawing {
         R"(font-family="sans-serif" font-size="12" fill="#222">)",
         left_ + plot_width + margin + 30, height);
     put(R"(<rect width="100%" height="100%" fill="#fff"/>)");
-    text(margin, 28, "font-size=\"16\" font-weight=\"bold\"", picture_.title);
+    text(margin, 28, R"(font-size="16" font-weight="bold")", picture_.title);
     draw_legend();
     for (std::size_t i = 0; i < picture_.rows.size(); ++i) {
       draw_row(i);
@@ -110,7 +110,7 @@ class Drawing {
     const auto step = static_cast<std::size_t>(std::max(1.0, 12 / row_height_));
     if (index % step == 0 || index + 1 == picture_.rows.size()) {
       const double middle = top + height / 2;
-      text(margin + 18, middle + 4, "font-family=\"monospace\" font-size=\"11\"", shortened(row.label));
+      text(margin + 18, middle + 4, R"(font-family="monospace" font-size="11")", shortened(row.label));
       if (row.swatch != 0) {
         square(margin, middle - 5, row.swatch);
       }
@@ -152,10 +152,10 @@ class Drawing {
       const double share = picture_.size == 0 ? 0 : static_cast<double>(at) / static_cast<double>(picture_.size);
       const double x = left_ + plot_width * share;
       put(R"(<path stroke="#888" d="M{:.1f} {:.1f}v5"/>)", x, top);
-      text(x, top + 18, "text-anchor=\"middle\"", at == 0 ? "0" : size_text(at));
+      text(x, top + 18, R"(text-anchor="middle")", at == 0 ? "0" : size_text(at));
     }
     put(R"(<path stroke="#888" d="M{:.1f} {:.1f}h{:.1f}"/>)", left_, top, plot_width);
-    text(left_ + plot_width / 2, top + 34, "text-anchor=\"middle\" fill=\"#666\"", "offset in the guest's disk");
+    text(left_ + plot_width / 2, top + 34, R"(text-anchor="middle" fill="#666")", "offset in the guest's disk");
   }
 
   std::ostream& out_;

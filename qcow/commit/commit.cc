@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "qcow/commit/mover.h"
-#include "qcow/commit/raw_base.h"
+#include "qcow/commit/open_base.h"
 #include "qcow/commit/relink.h"
 #include "qcow/commit/unfinished.h"
 
@@ -57,9 +57,10 @@ class CommitRun {
     if (!plan.refusals.empty()) {
       return std::unexpected(plan.refusals.front());
     }
+    const auto base = QC_TRY(open_base(selection_, around_.working));
     store_ = around_.records(record_anchor(selection_));
     QC_TRY(begin(plan));
-    QC_TRY(move(plan));
+    QC_TRY(move(plan, *base));
     QC_TRY(switch_overlay());
     return CommitReport{.record = std::move(record_)};
   }
@@ -80,10 +81,10 @@ class CommitRun {
     return store_->save(record_);
   }
 
-  Result<void> move(const CommitPlan& plan) {
-    const SharedWritable storage = around_.working.writable(selection_.base_layer().image->storage().identity());
-    RawBase base(storage);
-    QC_TRY(base.grow(plan.view_size));
+  Result<void> move(const CommitPlan& plan, BaseWriter& base) {
+    if (plan.view_size > base.size()) {
+      QC_TRY(base.grow(plan.view_size));
+    }
     const View above(selection_.above(), ViewCaches{});
     const MoveOutcome outcome = QC_TRY(execute_moves(above, base, move_options(plan, base)));
     // The overlays mask the base only until the relink: it must be whole on stable storage before that.
@@ -98,6 +99,7 @@ class CommitRun {
     MoveOptions options;
     options.bandwidth = request_.bandwidth;
     options.stop = around_.stop;
+    options.tail = selection_.hidden_tail();
     options.start = std::min(record_.moved_to, plan.view_size);
     if (around_.progress) {
       options.progress = [this, total = plan.work()](std::uint64_t done) { around_.progress(done, total); };
@@ -150,7 +152,12 @@ class CommitRun {
 
 Result<CommitPlan> plan_only(const CommitRequest& request, CommitSurroundings surroundings) {
   const Chain chain = QC_TRY(Chain::open(request.image, surroundings.looking, {.format = request.format}));
-  return plan_commit(QC_TRY(lock_selection(request, chain, surroundings)), request.plan);
+  const Selection selection = QC_TRY(lock_selection(request, chain, surroundings));
+  CommitPlan plan = QC_TRY(plan_commit(selection, request.plan));
+  if (auto base = open_base(selection, surroundings.working); !base) {
+    plan.refusals.push_back(std::move(base).error());
+  }
+  return plan;
 }
 
 Result<CommitReport> commit(const CommitRequest& request, CommitSurroundings surroundings) {

@@ -112,6 +112,7 @@ Result<void> forecast_moves(CommitPlan& plan) {
       space.add(move->extent.range());
     }
   }
+  plan.totals.zeroed += plan.selection.hidden_tail().length;
   plan.new_bytes = space.bytes();
   plan.free_bytes = free_space(folder_of(base.storage().name()));
   return {};

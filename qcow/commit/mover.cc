@@ -27,7 +27,10 @@ class Mover {
   Result<MoveOutcome> run() {
     MoveWalk walk(above_, options_.start);
     while (const auto move = QC_TRY(walk.next())) {
-      QC_TRY(move->kind == MoveKind::zero ? zero(move->extent) : copy(move->extent));
+      QC_TRY(move->kind == MoveKind::zero ? zero(move->extent.range()) : copy(move->extent));
+    }
+    if (!options_.tail.empty()) {
+      QC_TRY(zero(options_.tail));
     }
     QC_TRY(drain());
     if (outcome_.totals.cloned == 0 && options_.start == 0) {
@@ -37,14 +40,14 @@ class Mover {
   }
 
  private:
-  Result<void> zero(const Extent& extent) {
+  Result<void> zero(Range range) {
     // The digest and the base's writer want guest order: what is being read comes first.
     QC_TRY(drain());
     QC_TRY(check_stop());
-    QC_TRY(base_.zero(extent.range()));
-    digest_.add_zero(extent.range());
-    outcome_.totals.zeroed += extent.length;
-    return moved(extent.range());
+    QC_TRY(base_.zero(range));
+    digest_.add_zero(range);
+    outcome_.totals.zeroed += range.length;
+    return moved(range);
   }
 
   Result<void> copy(const Extent& extent) {

@@ -20,6 +20,7 @@ struct MoveOptions {
   std::function<void(std::uint64_t done)> progress;
   std::stop_token stop;     ///< asks to stop between two chunks
   std::uint64_t start = 0;  ///< guest offset to begin at; what lies before it is in the base already
+  Range tail;               ///< guest range behind the view that becomes zeros too; see Selection::hidden_tail()
   /// Called about every `checkpoint_interval` with a guest offset: everything before it is in the base, not yet
   /// flushed.
   std::function<Result<void>(std::uint64_t position)> checkpoint;

@@ -67,16 +67,6 @@ Result<void> check_bitmaps(CommitPlan& plan, const PlanOptions& options) {
   return {};
 }
 
-void check_base(CommitPlan& plan) {
-  const Layer& base = plan.selection.base_layer();
-  const format::Header* header = base.image->header();
-  if (header == nullptr) {
-    return;
-  }
-  refuse(plan, base.file, ErrorKind::unsupported, "a qcow2 image as base can't be written yet",
-         "merge down to a raw base, or flatten with qchain copy");
-}
-
 void check_overlay(CommitPlan& plan) {
   const auto overlay = plan.selection.overlay();
   if (!overlay) {
@@ -106,7 +96,6 @@ Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& op
   CommitPlan plan{.selection = selection};
   plan.base_size = selection.base_layer().image->size();
   plan.view_size = selection.top_layer().image->size();
-  check_base(plan);
   check_overlay(plan);
   check_siblings(plan, options);
   QC_TRY(check_bitmaps(plan, options));

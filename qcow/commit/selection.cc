@@ -2,7 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace qchain {
+
+Range Selection::hidden_tail() const {
+  if (!overlay()) {
+    return {};
+  }
+  const std::uint64_t seen = std::min(base_layer().image->size(), chain.layer(*overlay()).image->size());
+  return range_between(top_layer().image->size(), seen);
+}
 
 Result<Selection> select_layers(const Chain& chain, const LayerChoice& choice) {
   const auto refuse = [&](std::string_view what, std::string_view advice) {

@@ -27,6 +27,9 @@ struct Selection {
   [[nodiscard]] std::optional<std::size_t> overlay() const {
     return top + 1 < chain.depth() ? std::optional(top + 1) : std::nullopt;
   }
+  /// Guest bytes of a longer base that a shorter top hides from the overlay above, where they read as zeros: they must
+  /// be zeros in the base before the overlay is backed by it. Empty without an overlay: then nobody looks there.
+  [[nodiscard]] Range hidden_tail() const;
   [[nodiscard]] const Layer& base_layer() const { return chain.layer(base); }
   [[nodiscard]] const Layer& top_layer() const { return chain.layer(top); }
 };

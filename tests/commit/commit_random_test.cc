@@ -24,12 +24,12 @@ class RandomCommit {
  public:
   RandomCommit(const std::string& folder, std::uint64_t seed) : random_(seed), chain_(make_random_chain(folder, seed)) {
     if (chain_.layers.size() > 1) {
-      base_ = chain_.layers[0].format == "raw" ? 0 : random_.below(chain_.layers.size() - 1);
+      base_ = random_.below(chain_.layers.size() - 1);
       top_ = random_.between(base_ + 1, chain_.layers.size() - 1);
     }
   }
 
-  [[nodiscard]] bool applies() const { return chain_.layers.size() > 1 && chain_.layers[base_].format == "raw"; }
+  [[nodiscard]] bool applies() const { return chain_.layers.size() > 1; }
 
   void commit_and_compare() {
     const std::string active = chain_.path(chain_.layers.size() - 1);
@@ -41,12 +41,19 @@ class RandomCommit {
     auto request = request_for(active, std::to_string(base_ + 1), std::to_string(top_ + 1));
     request.plan.bitmaps = BitmapChoice::drop;
     const auto report = run_commit(request);
+    if (!report && is_named_refusal(report.error())) {
+      EXPECT_TRUE(same_bytes(base_before, qemu_bytes(chain_.path(base_), format(base_))));
+      return;
+    }
     ASSERT_TRUE(report) << describe(report.error());
+    committed_ = true;
 
     EXPECT_TRUE(same_bytes(active_before, qemu_bytes(active, format(chain_.layers.size() - 1))));
     compare_base(base_before, top_before, qemu_bytes(chain_.path(base_), format(base_)));
     compare_the_others();
   }
+
+  [[nodiscard]] bool committed() const { return committed_; }
 
   [[nodiscard]] std::string story() const {
     std::string text = "base " + std::to_string(base_ + 1) + ", top " + std::to_string(top_ + 1) + "\n";
@@ -59,14 +66,30 @@ class RandomCommit {
  private:
   [[nodiscard]] std::string format(std::size_t layer) const { return chain_.layers[layer].format; }
 
-  /// The base reads as the top's view did; past a shorter view it is as it was.
-  static void compare_base(ByteVector before, const ByteVector& view, const ByteVector& now) {
+  /// The base reads as the top's view did. Past a shorter view it is as it was, or zeros as far as an overlay looks.
+  void compare_base(ByteVector before, const ByteVector& view, const ByteVector& now) const {
     before.resize(std::max(before.size(), view.size()));
+    if (top_ + 1 < chain_.layers.size()) {
+      const std::size_t seen = std::min<std::size_t>(before.size(), active_size_of(top_ + 1));
+      std::fill(before.begin() + static_cast<std::ptrdiff_t>(std::min(view.size(), seen)),
+                before.begin() + static_cast<std::ptrdiff_t>(seen), std::byte{0});
+    }
     std::ranges::copy(view, before.begin());
     EXPECT_TRUE(same_bytes(before, now)) << "base";
   }
 
+  [[nodiscard]] std::uint64_t active_size_of(std::size_t layer) const {
+    return qemu_bytes(chain_.path(layer), format(layer)).size();
+  }
+
+  static bool is_clean(const std::string& path) { return run({"qemu-img", "check", "-q", "-U", path}).ok(); }
+
   void remember_the_others() {
+    for (std::size_t i = 0; i < chain_.layers.size(); ++i) {
+      if (format(i) == "qcow2" && is_clean(chain_.path(i))) {
+        clean_.push_back(chain_.path(i));
+      }
+    }
     for (std::size_t i = 0; i < chain_.layers.size(); ++i) {
       if (i != base_ && i != top_ + 1) {
         others_[chain_.path(i)] = read_file(chain_.path(i));
@@ -78,13 +101,21 @@ class RandomCommit {
     for (const auto& [path, bytes] : others_) {
       EXPECT_TRUE(same_bytes(bytes, read_file(path))) << path;
     }
-    for (std::size_t i = top_ + 1; i < chain_.layers.size(); ++i) {
-      EXPECT_TRUE(run({"qemu-img", "check", "-q", chain_.path(i)}).ok()) << chain_.path(i);
+    for (const std::string& path : clean_) {
+      EXPECT_TRUE(is_clean(path)) << path;
     }
+  }
+
+  /// What the writer of a qcow2 base does not do, and says so.
+  static bool is_named_refusal(const Error& error) {
+    return error.what.contains("is enabled and would go stale") || error.what.contains("is marked dirty") ||
+           error.what.contains("internal snapshots together with an external data file");
   }
 
   Random random_;
   MadeChain chain_;
+  bool committed_ = false;
+  std::vector<std::string> clean_;  ///< images without errors and leaks before: they must stay so
   std::size_t base_ = 0;
   std::size_t top_ = 0;
   std::map<std::string, ByteVector> others_;
@@ -101,12 +132,12 @@ TEST(RandomCommits, LeaveTheActiveViewAndGiveTheBaseTheViewOfTheTop) {
     }
     SCOPED_TRACE("QCHAIN_SEED=" + std::to_string(seed + static_cast<std::uint64_t>(round)) + "\n" + random.story());
     random.commit_and_compare();
-    ++committed;
+    committed += random.committed() ? 1 : 0;
     if (HasFailure()) {
       return;
     }
   }
-  EXPECT_GT(committed, 0);
+  EXPECT_GT(committed, rounds() / 4) << "most chains must be committed, not refused";
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ TEST_F(DepthCase, ThousandLayersOpenAndReadRightAndQuickly) {
   const auto taken = std::chrono::steady_clock::now() - before;
   ASSERT_TRUE(got) << describe(got.error());
   EXPECT_TRUE(same_bytes(expected(depth), *got));
-  EXPECT_LT(taken, std::chrono::seconds(10));  // far above what it takes, also with a sanitizer
+  EXPECT_LT(taken, std::chrono::seconds(30));  // takes under one; a busy machine and a sanitizer need room
 }
 
 TEST_F(DepthCase, FortyLayersAsQemuReadsThem) {
