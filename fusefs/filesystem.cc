@@ -7,7 +7,12 @@
 namespace qchain::fusefs {
 
 FileSystem::FileSystem(Tree tree, Views& views, Owner owner, Reporter& reporter, Zeros zeros)
-    : tree_(std::move(tree)), views_(views), owner_(owner), reporter_(reporter), zeros_(std::move(zeros)) {}
+    : tree_(std::move(tree)),
+      views_(views),
+      owner_(owner),
+      reporter_(reporter),
+      zeros_(std::move(zeros)),
+      stored_(views) {}
 
 Reply<OpenFile*> FileSystem::open(Inode inode, int flags) {
   const Node* node = tree_.find(inode);

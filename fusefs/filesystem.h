@@ -54,11 +54,11 @@ class FileSystem {
   FileSystem(Tree tree, Views& views, Owner owner, Reporter& reporter, Zeros zeros);
 
   /// ENOENT; never counts blocks.
-  [[nodiscard]] Reply<Attributes> lookup(Inode parent, std::string_view name) const;
+  [[nodiscard]] Reply<Attributes> lookup(Inode parent, std::string_view name);
   /// Complete attributes. ENOENT.
   [[nodiscard]] Reply<Attributes> attributes(Inode inode);
   /// Attributes as they are known; never counts blocks. ENOENT.
-  [[nodiscard]] Reply<Attributes> quick_attributes(Inode inode) const;
+  [[nodiscard]] Reply<Attributes> quick_attributes(Inode inode);
   /// EROFS for writing, EACCES for executing a file.
   [[nodiscard]] Reply<void> access(Inode inode, int mask) const;
   /// All entries with "." and "..", in a lasting order. ENOTDIR.
@@ -76,7 +76,7 @@ class FileSystem {
   [[nodiscard]] Reply<std::uint64_t> seek(OpenFile& file, std::uint64_t offset, Seek what) const;
 
  private:
-  [[nodiscard]] Attributes attributes_of(const Node& node) const;
+  [[nodiscard]] Attributes attributes_of(const Node& node);
   static void prepare(OpenFile& file, Range in_view, const Extent& first);
 
   Tree tree_;

@@ -9,7 +9,7 @@ mode_t type_of(const Node& node) {
 
 }  // namespace
 
-Reply<Attributes> FileSystem::lookup(Inode parent, std::string_view name) const {
+Reply<Attributes> FileSystem::lookup(Inode parent, std::string_view name) {
   const Node* node = tree_.child(parent, name);
   if (node == nullptr) {
     return refuse(std::errc::no_such_file_or_directory);

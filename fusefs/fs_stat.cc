@@ -14,7 +14,7 @@ timespec to_timespec(Timestamp time) {
 
 }  // namespace
 
-Attributes FileSystem::attributes_of(const Node& node) const {
+Attributes FileSystem::attributes_of(const Node& node) {
   const bool folder = node.kind == Node::Kind::folder;
   Attributes result;
   struct stat& stat = result.stat;
@@ -27,14 +27,14 @@ Attributes FileSystem::attributes_of(const Node& node) const {
   stat.st_blksize = 4096;
   stat.st_atim = stat.st_mtim = stat.st_ctim = to_timespec(node.modified);
   if (!folder) {
-    const auto stored = stored_.known(node.inode);
+    const auto stored = stored_.known(node);
     result.complete = stored.has_value();
     stat.st_blocks = static_cast<blkcnt_t>(stored.value_or(0) / block);
   }
   return result;
 }
 
-Reply<Attributes> FileSystem::quick_attributes(Inode inode) const {
+Reply<Attributes> FileSystem::quick_attributes(Inode inode) {
   const Node* node = tree_.find(inode);
   if (node == nullptr) {
     return refuse(std::errc::no_such_file_or_directory);
@@ -48,8 +48,7 @@ Reply<Attributes> FileSystem::attributes(Inode inode) {
     return refuse(std::errc::no_such_file_or_directory);
   }
   if (node->kind == Node::Kind::file) {
-    const FileContent& content = node->content;
-    static_cast<void>(stored_.of(inode, [&] { return count_stored(*views_.up_to(content.top), content.window); }));
+    static_cast<void>(stored_.of(*node));
   }
   return attributes_of(*node);
 }

@@ -19,7 +19,7 @@ std::unexpected<Error> unusable(int reason, const std::string& path) {
     return std::unexpected(std::move(failed).error().advise("create the folder first"));
   }
   if (reason == ENOTCONN) {
-    return std::unexpected(std::move(failed).error().advise("a dead mount is in the way: fusermount3 -u -z it"));
+    return std::unexpected(std::move(failed).error().advise("a dead mount is in the way: fusermount3 -u -z " + path));
   }
   return failed;
 }

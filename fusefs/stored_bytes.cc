@@ -1,15 +1,18 @@
 #include "fusefs/stored_bytes.h"
 
-#include <chrono>
+#include "fusefs/layer_counts.h"
 
 namespace qchain::fusefs {
-
 namespace {
 
 constexpr std::size_t extents_at_once = 65536;  // some 3 MiB
 
 bool is_stored(const Extent& extent) {
   return extent.kind == ExtentKind::data || extent.kind == ExtentKind::compressed;
+}
+
+bool is_layer(const Node& file) {
+  return file.parent == layers_inode;
 }
 
 }  // namespace
@@ -26,28 +29,26 @@ std::uint64_t count_stored(const View& view, Range range) {
   return bytes;
 }
 
-std::optional<std::uint64_t> StoredBytes::known(Inode inode) const {
-  const std::scoped_lock lock(mutex_);
-  const auto found = counts_.find(inode);
-  if (found == counts_.end() || found->second.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
-    return std::nullopt;
+std::optional<std::uint64_t> StoredBytes::known(const Node& file) {
+  if (is_layer(file)) {
+    const auto* all = layers_.known();
+    return all == nullptr ? std::nullopt : std::optional(all->at(file.content.top - views_.slice().base));
   }
-  return found->second.get();
+  const std::uint64_t* bytes = own(file.inode).known();
+  return bytes == nullptr ? std::nullopt : std::optional(*bytes);
 }
 
-std::uint64_t StoredBytes::of(Inode inode, const std::function<std::uint64_t()>& count) {
-  std::unique_lock lock(mutex_);
-  if (const auto found = counts_.find(inode); found != counts_.end()) {
-    const auto counted = found->second;
-    lock.unlock();
-    return counted.get();
+std::uint64_t StoredBytes::of(const Node& file) {
+  if (is_layer(file)) {
+    const auto& all = layers_.get([this] { return count_stored_up_to_each(views_.slice()); });
+    return all.at(file.content.top - views_.slice().base);
   }
-  std::promise<std::uint64_t> promise;
-  counts_.emplace(inode, promise.get_future().share());
-  lock.unlock();
-  const std::uint64_t bytes = count();
-  promise.set_value(bytes);
-  return bytes;
+  return own(file.inode).get([&] { return count_stored(*views_.up_to(file.content.top), file.content.window); });
+}
+
+Remembered<std::uint64_t>& StoredBytes::own(Inode inode) {
+  const std::scoped_lock lock(mutex_);
+  return others_[inode];
 }
 
 }  // namespace qchain::fusefs

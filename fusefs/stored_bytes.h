@@ -1,32 +1,37 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <future>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <vector>
 
+#include "fusefs/remembered.h"
 #include "fusefs/tree.h"
-#include "qcow/chain/view.h"
+#include "fusefs/views.h"
 
 namespace qchain::fusefs {
 
 /// Guest bytes of `range` that some layer stores, packed or not. Walks all extents: seconds for a huge full disk.
 [[nodiscard]] std::uint64_t count_stored(const View& view, Range range);
 
-/// Remembers a count for each file: it is costly, and never changes. Thread-safe; two who ask for the same file at once
-/// make one count.
+/// The stored bytes behind each file of a mount, counted when first asked for. The files of layers/ are counted
+/// together, as who asks for one mostly asks for all. Thread-safe.
 class StoredBytes {
  public:
-  /// What is known without counting.
-  [[nodiscard]] std::optional<std::uint64_t> known(Inode inode) const;
-  /// What is known, else what `count` says.
-  [[nodiscard]] std::uint64_t of(Inode inode, const std::function<std::uint64_t()>& count);
+  explicit StoredBytes(Views& views) : views_(views) {}
+
+  /// What is known of a file without counting.
+  [[nodiscard]] std::optional<std::uint64_t> known(const Node& file);
+  [[nodiscard]] std::uint64_t of(const Node& file);
 
  private:
-  mutable std::mutex mutex_;
-  std::map<Inode, std::shared_future<std::uint64_t>> counts_;  ///< guarded by mutex_
+  [[nodiscard]] Remembered<std::uint64_t>& own(Inode inode);
+
+  Views& views_;
+  Remembered<std::vector<std::uint64_t>> layers_;  ///< by position above the slice's base
+  std::mutex mutex_;
+  std::map<Inode, Remembered<std::uint64_t>> others_;  ///< entries are made under mutex_, and stay
 };
 
 }  // namespace qchain::fusefs

@@ -103,8 +103,8 @@ Result<Chain> Chain::open(const std::string& image, Gate& gate, const ChainOptio
 
 Result<std::size_t> Chain::find(std::string_view name) const {
   for (std::size_t i = 0; i < depth(); ++i) {
-    const bool as_overlay_says = i + 1 < depth() && layers_[i + 1].backing_reference == name;
-    if (layers_[i].file == name || as_overlay_says) {
+    const bool as_overlay_says = i + 1 < depth() && layer(i + 1).backing_reference == name;
+    if (layer(i).file == name || as_overlay_says) {
       return i;
     }
   }
@@ -118,13 +118,13 @@ Result<std::size_t> Chain::find(std::string_view name) const {
   }
   const auto identity = identity_of(std::string(name));
   const auto same = std::ranges::find_if(
-      layers_, [&](const Layer& layer) { return identity && layer.image->storage().identity() == *identity; });
-  if (same == layers_.end()) {
+      *layers_, [&](const Layer& candidate) { return identity && candidate.image->storage().identity() == *identity; });
+  if (same == layers_->end()) {
     return std::unexpected(make_error(ErrorKind::invalid_argument, fmt::format("'{}' is not in its chain", name))
                                .in(active().file)
                                .advise("qchain info shows the layers' names and indexes"));
   }
-  return static_cast<std::size_t>(same - layers_.begin());
+  return static_cast<std::size_t>(same - layers_->begin());
 }
 
 Result<Slice> Slice::of(const Chain& chain, std::string_view base, std::string_view top) {

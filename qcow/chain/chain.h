@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,7 +25,7 @@ struct ChainOptions {
   std::size_t max_depth = 8192;       ///< layers; more is refused
 };
 
-/// A chain of images from the bottom up. Immutable and thread-safe; copies share the images.
+/// A chain of images from the bottom up. Immutable and thread-safe; copies cost nothing, they share the layers.
 class Chain {
  public:
   /// Opens `image` and all that lies under it. Errors name the image at fault: not_found, loop, limit,
@@ -32,19 +33,19 @@ class Chain {
   [[nodiscard]] static Result<Chain> open(const std::string& image, Gate& gate, const ChainOptions& options = {});
 
   /// For tests and callers that have the images: bottom first, at least one.
-  explicit Chain(std::vector<Layer> layers) : layers_(std::move(layers)) {}
+  explicit Chain(std::vector<Layer> layers) : layers_(std::make_shared<const std::vector<Layer>>(std::move(layers))) {}
 
-  [[nodiscard]] std::size_t depth() const noexcept { return layers_.size(); }
+  [[nodiscard]] std::size_t depth() const noexcept { return layers_->size(); }
   /// `position` counts from the bottom, 0 first; the index that users see is position + 1.
-  [[nodiscard]] const Layer& layer(std::size_t position) const { return layers_[position]; }
-  [[nodiscard]] const Layer& active() const { return layers_.back(); }
+  [[nodiscard]] const Layer& layer(std::size_t position) const { return (*layers_)[position]; }
+  [[nodiscard]] const Layer& active() const { return layers_->back(); }
 
   /// Position of the layer that a user names: by file (as the chain names it, or any path to the same file), or by
   /// index: `3`, `[3]`, `vda[3]`. Errors: invalid_argument, with the layers there are.
   [[nodiscard]] Result<std::size_t> find(std::string_view name) const;
 
  private:
-  std::vector<Layer> layers_;
+  std::shared_ptr<const std::vector<Layer>> layers_;  ///< shared: a mount holds a slice for each of 1,000 layers
 };
 
 /// The layers from `base` up to `top`, by position, both included.

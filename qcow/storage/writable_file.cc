@@ -15,6 +15,9 @@
 namespace qchain {
 namespace {
 
+/// One pwrite. The page cache takes blocks of memory as large as the write; those of 1 MiB and more are often ones that
+/// a virtual machine's host must first find: measured, a copy then costs 60 % more CPU time and a third more time.
+constexpr std::size_t write_size = std::size_t{256} << 10;
 constexpr std::uint64_t device_block = 4096;  ///< no block device in use has larger logical blocks
 
 std::unexpected<Error> failed_at(std::string_view what, const std::string& name, std::uint64_t offset) {
@@ -42,7 +45,8 @@ bool cannot_clone(int errno_value) {
 
 Result<void> WritableFile::write(std::uint64_t offset, Bytes bytes) const {
   while (!bytes.empty()) {
-    const ssize_t count = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t count =
+        ::pwrite(fd_.get(), bytes.data(), std::min(bytes.size(), write_size), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) {
       continue;
     }

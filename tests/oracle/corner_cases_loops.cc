@@ -64,6 +64,23 @@ TEST_F(CornerCase, Case29_BaseSharedByTwoOverlaysIsReadByBothAtOnce) {
   EXPECT_TRUE(reads_like_qemu(left));
 }
 
+TEST_F(CornerCase, Case29_ViewsThatShareCachesAndLayersAreKeptApart) {
+  raw("base.raw", MiB);
+  const std::string image = overlay("top.qcow2", "base.raw", "raw");
+  qemu_io(image, {"write -c -P 1 0 64k", "write -P 2 512k 64k"});
+  const Result<Chain> chain = open_chain(image);
+  ASSERT_TRUE(chain) << describe(chain.error());
+  const ViewCaches caches;
+  const auto below = make_view({*chain, 0, 0}, caches);
+  const auto whole = make_view({*chain, 0, 1}, caches);
+  const auto alone = make_view({*chain, 1, 1}, caches);
+  for (int again = 0; again < 2; ++again) {  // from the layers, then from the caches
+    EXPECT_TRUE(same_bytes(read_file(path("base.raw")), read_all(*below).value()));
+    EXPECT_TRUE(same_bytes(qemu_bytes(image), read_all(*whole).value()));
+    EXPECT_TRUE(is_zero(Bytes(read_all(*alone).value()).subspan(64 * KiB, 448 * KiB)));
+  }
+}
+
 /// A qemu-nbd that serves an image for writing, as a running guest would hold it.
 class Writer {
  public:
