@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,6 +16,15 @@ namespace {
 
 using namespace qchain;
 using namespace qchain::cli;
+
+/// An image must never get the number of a closed standard stream: what is printed would be written into it.
+void keep_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+      [[maybe_unused]] const int opened = ::open("/dev/null", O_RDWR);  // takes the lowest free number: this one
+    }
+  }
+}
 
 /// A chain of thousands of layers has as many files open.
 void raise_open_file_limit() {
@@ -44,6 +54,7 @@ int status_of_output(int status, const FdOutput& output) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);
   raise_open_file_limit();
   FdOutput output(STDOUT_FILENO);

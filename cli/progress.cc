@@ -32,8 +32,7 @@ void add_progress(CLI::App& app, ProgressStyle& style) {
       "Progress for programs: one object a line on stderr");
   progress->option_text("json")->check(CLI::IsMember({"json"}));
   app.add_flag_callback(
-         "--verbose", [&style] { style = ProgressStyle::verbose; },
-         "Progress as lines such as '[ 42 %]' on stderr")
+         "--verbose", [&style] { style = ProgressStyle::verbose; }, "Progress as lines such as '[ 42 %]' on stderr")
       ->excludes(progress);
 }
 

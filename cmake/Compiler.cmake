@@ -7,7 +7,9 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 find_program(QCHAIN_CCACHE ccache)
 if(QCHAIN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${QCHAIN_CCACHE})
+  # Paths below the source tree are made relative before they count: clones share what was compiled in any of them.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${QCHAIN_CCACHE})
 endif()
 
 add_library(qchain_options INTERFACE)

@@ -93,7 +93,7 @@ void check_overlay(CommitPlan& plan) {
 }  // namespace
 
 Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options) {
-  CommitPlan plan{.selection = selection};
+  CommitPlan plan(selection);
   plan.base_size = selection.base_layer().image->size();
   plan.view_size = selection.top_layer().image->size();
   check_overlay(plan);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "qcow/commit/record.h"
@@ -29,16 +30,18 @@ struct PlanOptions {
 
 /// All that a commit would do, and all that speaks against it; made before the first write, by reading alone.
 struct CommitPlan {
+  explicit CommitPlan(Selection selected) : selection(std::move(selected)) {}
+
   Selection selection;
-  CommitTotals totals{};         ///< exact bytes; `cloned` where the file system can share blocks
+  CommitTotals totals;           ///< exact bytes; `cloned` where the file system can share blocks
   std::uint64_t new_bytes = 0;   ///< on disk, at the most: what is copied to where base has nothing
   std::uint64_t free_bytes = 0;  ///< for this user on base's file system; 0 for a block device
   std::uint64_t base_size = 0;   ///< guest bytes, as it is
   std::uint64_t view_size = 0;   ///< guest bytes of the merged view
-  std::string backing_name{};    ///< for the overlay's header; empty without overlay
-  std::vector<Sibling> siblings{};
-  std::vector<LayerBitmap> bitmaps{};
-  std::vector<Error> refusals{};  ///< each a reason not to begin; empty: it may
+  std::string backing_name;      ///< for the overlay's header; empty without overlay
+  std::vector<Sibling> siblings;
+  std::vector<LayerBitmap> bitmaps;
+  std::vector<Error> refusals;  ///< each a reason not to begin; empty: it may
 
   [[nodiscard]] std::uint64_t growth() const noexcept { return view_size > base_size ? view_size - base_size : 0; }
   /// Guest bytes to be moved.

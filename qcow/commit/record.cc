@@ -17,13 +17,13 @@ constexpr std::array<const char*, 5> state_names{"copying", "relinking", "done",
 
 /// JSON texts are UTF-8, file names are any bytes: those that don't fit are kept as numbers.
 json name_to_json(const std::string& name) {
-  const json text(name);
+  json text(name);
   try {
     (void)text.dump();
-    return text;
   } catch (const json::type_error&) {
-    return json(std::vector<std::uint8_t>(name.begin(), name.end()));
+    text = std::vector<std::uint8_t>(name.begin(), name.end());
   }
+  return text;
 }
 
 std::string name_from_json(const json& value) {

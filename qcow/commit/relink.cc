@@ -43,7 +43,7 @@ Result<std::string> backing_name_for(const std::string& overlay, std::string_vie
   const fs::path folder = fs::path(overlay).parent_path();
   std::error_code error;
   if (is_relative_reference(present_reference)) {
-    const std::string relative = guarded(fs::path(base.name()).lexically_relative(folder.empty() ? "." : folder));
+    std::string relative = guarded(fs::path(base.name()).lexically_relative(folder.empty() ? "." : folder));
     // Through symbolic links the shortest way on paper may lead elsewhere: only a name that arrives is taken.
     if (!relative.empty() && names_file(folder / relative, base.identity())) {
       return relative;

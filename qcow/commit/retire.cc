@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <optional>
+#include <ranges>
 
 #include "qcow/commit/siblings.h"
 #include "qcow/commit/verify_commit.h"
@@ -85,14 +86,14 @@ Result<void> check_users(const CommitRecord& record, const std::vector<std::stri
 
 /// From the top down: whatever is left after a crash still finds its backing file.
 Result<void> delete_all(const CommitRecord& record, Retirement& retirement) {
-  for (auto file = record.merged.rbegin(); file != record.merged.rend(); ++file) {
-    if (::unlink(file->path.c_str()) != 0) {
+  for (const RecordedFile& file : std::views::reverse(record.merged)) {
+    if (::unlink(file.path.c_str()) != 0) {
       if (errno == ENOENT) {
         continue;  // an earlier run was cut off
       }
-      return fail_errno(errno, "cannot delete", file->path);
+      return fail_errno(errno, "cannot delete", file.path);
     }
-    retirement.deleted.push_back(file->path);
+    retirement.deleted.push_back(file.path);
   }
   return {};
 }

@@ -8,8 +8,8 @@ void MetadataClusters::know(Range range) {
   if (range.empty()) {
     return;
   }
-  const auto [first, last] = clusters_of(range, cluster_bits_);
-  for (std::uint64_t cluster = first; cluster <= last; ++cluster) {
+  const ClusterSpan span = clusters_of(range, cluster_bits_);
+  for (std::uint64_t cluster = span.first; cluster <= span.last; ++cluster) {
     known_.push_back(cluster);
   }
 }
@@ -20,8 +20,8 @@ bool MetadataClusters::settle() {
 }
 
 void MetadataClusters::add(Range range) {
-  const auto [first, last] = clusters_of(range, cluster_bits_);
-  for (std::uint64_t cluster = first; cluster <= last; ++cluster) {
+  const ClusterSpan span = clusters_of(range, cluster_bits_);
+  for (std::uint64_t cluster = span.first; cluster <= span.last; ++cluster) {
     added_.insert(cluster);
   }
 }
@@ -38,8 +38,8 @@ bool MetadataClusters::contains(std::uint64_t cluster) const {
 }
 
 bool MetadataClusters::touches(Range range) const {
-  const auto [first, last] = clusters_of(range, cluster_bits_);
-  for (std::uint64_t cluster = first; cluster <= last; ++cluster) {
+  const ClusterSpan span = clusters_of(range, cluster_bits_);
+  for (std::uint64_t cluster = span.first; cluster <= span.last; ++cluster) {
     if (contains(cluster)) {
       return true;
     }

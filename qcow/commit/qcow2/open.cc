@@ -36,7 +36,7 @@ Result<void> check_data_file(const Qcow2WriterSetup& setup) {
 }
 
 Qcow2Image reader_of(const Qcow2WriterSetup& setup) {
-  return Qcow2Image(setup.header, setup.file, setup.data_file);
+  return {setup.header, setup.file, setup.data_file};
 }
 
 }  // namespace
