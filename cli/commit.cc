@@ -84,9 +84,9 @@ Result<CommitReport> merge(const CommitCommandOptions& options, const Interrupts
   return report;
 }
 
-Result<ExitStatus> go_on(const CommitCommandOptions& options, const CommitRecord& record, const Interrupts& interrupts,
+Result<ExitStatus> go_on(const CommitCommandOptions& options, const CommitReport& report, const Interrupts& interrupts,
                          Io& io) {
-  FileRecordStore records(record.base.path);
+  FileRecordStore records(report.anchor);
   Progress progress(io, options.progress, "Verify");
   CompareOptions how;
   how.progress = [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
@@ -98,7 +98,7 @@ Result<ExitStatus> go_on(const CommitCommandOptions& options, const CommitRecord
   }
   FileGate gate(Locking::shared_read);
   const CommitCheck check = QC_TRY(verify_commit(records, gate, how));
-  print_check(record.base.path, check, options.output, io.out);
+  print_check(report.record.base.path, check, options.output, io.out);
   return check.good() ? ExitStatus::done : ExitStatus::negative;
 }
 
@@ -112,7 +112,7 @@ Result<ExitStatus> commit_command(const CommitCommandOptions& options, Io& io) {
   if (options.afterwards() == Afterwards::nothing) {
     return ExitStatus::done;
   }
-  return go_on(options, report.record, interrupts, io);
+  return go_on(options, report, interrupts, io);
 }
 
 void add_commit_options(CLI::App& app, CommitCommandOptions& options) {

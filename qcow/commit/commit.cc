@@ -27,6 +27,15 @@ bool same_layers(const Selection& a, const Selection& b) {
   return true;
 }
 
+/// Where the record of a finished commit lies: its base is in the chain.
+std::string anchor_of(const CommitRecord& record, const Chain& chain) {
+  std::size_t base = 0;
+  while (base + 1 < chain.depth() && chain.layer(base).image->storage().identity() != record.base.identity) {
+    ++base;
+  }
+  return record_anchor(chain, base);
+}
+
 /// Opens the chain twice: once to see which files will be written, and once with the locks for that. A lock on one file
 /// can't be changed from reading to writing without letting go of it.
 Result<Selection> lock_selection(const CommitRequest& request, const Chain& looked_at, CommitSurroundings& around) {
@@ -58,11 +67,13 @@ class CommitRun {
       return std::unexpected(plan.refusals.front());
     }
     const auto base = QC_TRY(open_base(selection_, around_.working));
-    store_ = around_.records(record_anchor(selection_));
+    store_ = around_.records(record_anchor(selection_.chain, selection_.base));
     QC_TRY(begin(plan));
-    QC_TRY(move(plan, *base));
+    if (!moved_) {
+      QC_TRY(move(plan, *base));
+    }
     QC_TRY(switch_overlay());
-    return CommitReport{.record = std::move(record_)};
+    return CommitReport{.record = std::move(record_), .anchor = record_anchor(selection_.chain, selection_.base)};
   }
 
  private:
@@ -75,7 +86,14 @@ class CommitRun {
         return std::unexpected(unfinished_commit(*earlier, selection_));
       }
       record_.base_size_before = earlier->base_size_before;
-      record_.moved_to = earlier->moved_to;
+      // What was moved is still right only if no layer has changed since.
+      const bool unchanged = earlier->merged == record_.merged;
+      record_.moved_to = unchanged ? earlier->moved_to : 0;
+      if (unchanged && earlier->state == CommitState::relinking) {
+        record_.outcome = earlier->outcome;
+        record_.content = earlier->content;
+        moved_ = true;  // that state is only noted when the base is whole and durable
+      }
     }
     // From here on `info` can tell that the base is being changed, and what finishes it.
     return store_->save(record_);
@@ -98,6 +116,7 @@ class CommitRun {
   MoveOptions move_options(const CommitPlan& plan, BaseWriter& base) {
     MoveOptions options;
     options.bandwidth = request_.bandwidth;
+    options.checkpoint_interval = request_.checkpoint_interval;
     options.stop = around_.stop;
     options.tail = selection_.hidden_tail();
     options.start = std::min(record_.moved_to, plan.view_size);
@@ -126,6 +145,7 @@ class CommitRun {
 
   CommitRecord new_record(const CommitPlan& plan) const {
     CommitRecord record;
+    record.asked = asked_for(request_, selection_.chain);
     record.base = recorded(selection_.base_layer());
     record.base_format = selection_.base_layer().image->format();
     for (std::size_t i = selection_.base + 1; i <= selection_.top; ++i) {
@@ -146,6 +166,7 @@ class CommitRun {
   Selection selection_;
   std::unique_ptr<RecordStore> store_;
   CommitRecord record_;
+  bool moved_ = false;
 };
 
 }  // namespace
@@ -163,7 +184,8 @@ Result<CommitPlan> plan_only(const CommitRequest& request, CommitSurroundings su
 Result<CommitReport> commit(const CommitRequest& request, CommitSurroundings surroundings) {
   const Chain chain = QC_TRY(Chain::open(request.image, surroundings.looking, {.format = request.format}));
   if (auto finished = QC_TRY(finish_earlier_run(request, chain, surroundings))) {
-    return CommitReport{.record = *std::move(finished), .was_finished = true};
+    std::string anchor = anchor_of(*finished, chain);
+    return CommitReport{.record = *std::move(finished), .anchor = std::move(anchor), .was_finished = true};
   }
   return CommitRun(request, surroundings, QC_TRY(lock_selection(request, chain, surroundings))).run();
 }

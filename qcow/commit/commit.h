@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,7 +21,8 @@ struct CommitRequest {
   std::optional<ImageFormat> format;  ///< of `image`; else recognised
   LayerChoice layers;
   PlanOptions plan;
-  std::uint64_t bandwidth = 0;  ///< bytes a second; 0: no limit
+  std::uint64_t bandwidth = 0;                            ///< bytes a second; 0: no limit
+  std::chrono::milliseconds checkpoint_interval{10'000};  ///< between two notes of how far the copying is
 };
 
 /// What the engine needs from outside: real files, or a simulation that crashes.
@@ -35,6 +37,7 @@ struct CommitSurroundings {
 
 struct CommitReport {
   CommitRecord record;
+  std::string anchor;         ///< the path beside which the record lies: the base's, but for a block device
   bool was_finished = false;  ///< an earlier run had done it all, or all but the last note
 };
 

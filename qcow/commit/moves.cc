@@ -7,11 +7,11 @@ namespace qchain {
 namespace {
 
 std::unexpected<Error> unreadable(const View& above, const Extent& extent) {
-  return std::unexpected(
-      make_error(ErrorKind::corrupt, fmt::format("guest bytes {} to {} can't be read: {}", extent.start,
-                                                 extent.end() - 1, format::describe(extent.fault)))
-          .in(above.slice().chain.layer(extent.layer).file)
-          .advise("nothing was written; look with qemu-img check"));
+  const ErrorKind kind = extent.fault == format::Fault::unreadable ? ErrorKind::io : ErrorKind::corrupt;
+  return std::unexpected(make_error(kind, fmt::format("guest bytes {} to {} can't be read: {}", extent.start,
+                                                      extent.end() - 1, format::describe(extent.fault)))
+                             .in(above.slice().chain.layer(extent.layer).file)
+                             .advise("nothing was written; look with qemu-img check"));
 }
 
 }  // namespace

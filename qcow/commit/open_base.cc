@@ -1,5 +1,7 @@
 #include "qcow/commit/open_base.h"
 
+#include <sys/stat.h>
+
 #include "qcow/commit/qcow2/qcow2_base_writer.h"
 #include "qcow/commit/raw_base.h"
 
@@ -16,6 +18,11 @@ std::shared_ptr<const View> view_below(const Selection& selection) {
                                       ViewCaches{});
 }
 
+bool is_block_device(const Storage& storage) {
+  struct stat status{};
+  return storage.descriptor() >= 0 && ::fstat(storage.descriptor(), &status) == 0 && S_ISBLK(status.st_mode);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BaseWriter>> open_base(const Selection& selection, const WritingGate& gate) {
@@ -26,6 +33,9 @@ Result<std::unique_ptr<BaseWriter>> open_base(const Selection& selection, const 
   }
   Qcow2WriterSetup setup{
       .file = std::move(file), .data_file = nullptr, .header = *image.header(), .below = view_below(selection)};
+  if (is_block_device(image.storage())) {
+    setup.file_limit = image.storage().size();
+  }
   if (image.header()->has(format::Incompatible::data_file)) {
     setup.data_file = gate.writable(image.data_storage().identity());
   }

@@ -52,6 +52,21 @@ RecordedFile file_from_json(const json& value) {
       .modified_nanoseconds = value.at("modified-nanoseconds").get<std::uint32_t>()};
 }
 
+json asked_to_json(const AskedFor& asked) {
+  return {{"device", asked.image.device},
+          {"inode", asked.image.inode},
+          {"base", name_to_json(asked.base)},
+          {"top", name_to_json(asked.top)},
+          {"shallow", asked.shallow}};
+}
+
+AskedFor asked_from_json(const json& value) {
+  return {.image = {.device = value.at("device").get<std::uint64_t>(), .inode = value.at("inode").get<std::uint64_t>()},
+          .base = name_from_json(value.at("base")),
+          .top = name_from_json(value.at("top")),
+          .shallow = value.at("shallow").get<bool>()};
+}
+
 json totals_to_json(const CommitTotals& totals) {
   return {{"copied", totals.copied}, {"cloned", totals.cloned}, {"zeroed", totals.zeroed}};
 }
@@ -113,6 +128,7 @@ CommitState state_from_json(const json& value) {
 CommitRecord record_from_json(const json& value) {
   CommitRecord record;
   record.state = state_from_json(value.at("state"));
+  record.asked = asked_from_json(value.at("asked"));
   record.base = file_from_json(value.at("base"));
   record.base_format = value.at("base-format") == "qcow2" ? ImageFormat::qcow2 : ImageFormat::raw;
   for (const json& file : value.at("merged")) {
@@ -144,6 +160,7 @@ std::string to_json(const CommitRecord& record) {
   }
   const json value{{"qchain-commit", record_version},
                    {"state", name_of(record.state)},
+                   {"asked", asked_to_json(record.asked)},
                    {"base", file_to_json(record.base)},
                    {"base-format", name_of(record.base_format)},
                    {"merged", std::move(merged)},

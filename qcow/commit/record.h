@@ -41,9 +41,20 @@ struct CommitTotals {
   friend bool operator==(const CommitTotals&, const CommitTotals&) = default;
 };
 
+/// The words by which a commit was asked for: the same words again mean the same commit, even where the chain has
+/// become shorter meanwhile and an index would name another layer.
+struct AskedFor {
+  FileIdentity image;
+  std::string base;
+  std::string top;
+  bool shallow = false;
+  friend bool operator==(const AskedFor&, const AskedFor&) = default;
+};
+
 /// What a commit is about and how far it is: the content of BASE.qchain.json.
 struct CommitRecord {
   CommitState state = CommitState::copying;
+  AskedFor asked;
   RecordedFile base;
   ImageFormat base_format = ImageFormat::raw;
   std::vector<RecordedFile> merged;     ///< bottom first; the last one is the top

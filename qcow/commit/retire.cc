@@ -126,7 +126,8 @@ Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
   if (record && record->state == CommitState::retired) {
     return retirement;
   }
-  if (!record || !was_cut_off(*record)) {
+  // Cut off half-way, the layers can't be compared any more, but the base must still be what they were.
+  if (!record || !was_cut_off(*record) || record->content) {
     QC_TRY(verify_before(records, options));
     record = QC_TRY(records.load());
   }

@@ -4,7 +4,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <filesystem>
+
+#include "qcow/commit/relink.h"
+#include "qcow/format/header.h"
 
 namespace qchain {
 
@@ -30,7 +35,18 @@ bool is_relinked(const CommitRecord& record, const Chain& chain, std::size_t bas
          chain.layer(base + 1).image->storage().identity() == record.overlay->identity;
 }
 
-bool names_merged_top(const CommitRequest& request, const CommitRecord& record) {
+Result<std::uint32_t> cluster_bits_of(const Storage& overlay) {
+  std::array<std::byte, format::full_header_length> start{};
+  QC_TRY(overlay.read_padded(0, start));
+  const std::uint64_t size = QC_TRY_IN(overlay.name(), format::header_cluster_size(start));
+  return static_cast<std::uint32_t>(std::countr_zero(size));
+}
+
+/// The same words as before, or the merged top by its file.
+bool asks_for(const CommitRequest& request, const Chain& chain, const CommitRecord& record) {
+  if (asked_for(request, chain) == record.asked) {
+    return true;
+  }
   struct stat status{};
   return !request.layers.top.empty() && ::stat(request.layers.top.c_str(), &status) == 0 &&
          FileIdentity{.device = status.st_dev, .inode = status.st_ino} == record.merged.back().identity;
@@ -45,8 +61,10 @@ Result<CommitRecord> finish(CommitRecord record, const CommitRequest& request, R
     return std::unexpected(
         make_error(ErrorKind::locked, "its chain changed just now").in(request.image).advise("run the command again"));
   }
-  // The run that wrote the new header may have died before its flush.
-  QC_TRY(overlay->sync());
+  // The run that wrote the new header may have died before its flush, or the flush may have failed: then a later one
+  // proves nothing of that write. Written anew, it is durable.
+  const std::uint64_t cluster_size = std::uint64_t{1} << QC_TRY(cluster_bits_of(*overlay));
+  QC_TRY(relink(*overlay, cluster_size, record.backing_name, record.base_format));
   record.state = CommitState::done;
   QC_TRY(store.save(record));
   return record;
@@ -64,12 +82,19 @@ RecordedFile recorded(const Layer& layer) {
           .modified_nanoseconds = facts.modified_nanoseconds};
 }
 
-std::string record_anchor(const Selection& selection) {
-  const std::string& base = selection.base_layer().file;
-  if (!is_block_device(base)) {
-    return base;
+std::string record_anchor(const Chain& chain, std::size_t base) {
+  const std::string& file = chain.layer(base).file;
+  if (!is_block_device(file)) {
+    return file;
   }
-  return fs::path(selection.top_layer().file).parent_path() / fs::path(base).filename();
+  return fs::path(chain.active().file).parent_path() / fs::path(file).filename();
+}
+
+AskedFor asked_for(const CommitRequest& request, const Chain& chain) {
+  return {.image = chain.active().image->storage().identity(),
+          .base = request.layers.base,
+          .top = request.layers.top,
+          .shallow = request.layers.shallow};
 }
 
 bool is_unfinished(const CommitRecord& record) noexcept {
@@ -78,8 +103,8 @@ bool is_unfinished(const CommitRecord& record) noexcept {
 
 bool is_same_commit(const CommitRecord& a, const CommitRecord& b) {
   const auto identity = [](const std::optional<RecordedFile>& file) { return file ? file->identity : FileIdentity{}; };
-  // The base and the overlay's header change in the course of a commit; the merged layers must not.
-  return a.base.identity == b.base.identity && identity(a.overlay) == identity(b.overlay) && a.merged == b.merged;
+  return a.base.identity == b.base.identity && identity(a.overlay) == identity(b.overlay) &&
+         std::ranges::equal(a.merged, b.merged, {}, &RecordedFile::identity, &RecordedFile::identity);
 }
 
 Error unfinished_commit(const CommitRecord& record, const Selection& selection) {
@@ -93,15 +118,15 @@ Error unfinished_commit(const CommitRecord& record, const Selection& selection) 
 Result<std::optional<CommitRecord>> finish_earlier_run(const CommitRequest& request, const Chain& chain,
                                                        CommitSurroundings& around) {
   for (std::size_t base = 0; base + 1 < chain.depth(); ++base) {
-    const auto store = around.records(chain.layer(base).file);
+    const auto store = around.records(record_anchor(chain, base));
     auto record = QC_TRY(store->load());
     if (!record || !is_relinked(*record, chain, base)) {
       continue;
     }
     if (record->state == CommitState::relinking) {
-      return QC_TRY(finish(*std::move(record), request, *store, around));
+      record = QC_TRY(finish(*std::move(record), request, *store, around));
     }
-    if (record->state >= CommitState::done && names_merged_top(request, *record)) {
+    if (record->state >= CommitState::done && asks_for(request, chain, *record)) {
       return record;
     }
   }

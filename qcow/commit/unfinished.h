@@ -10,22 +10,25 @@ namespace qchain {
 /// A layer as a record names it.
 [[nodiscard]] RecordedFile recorded(const Layer& layer);
 
-/// The path beside which the record of a commit lies: the base; for a block device, whose folder is no place for files,
-/// a file of the base's name beside the top.
-[[nodiscard]] std::string record_anchor(const Selection& selection);
+/// The path beside which the record of a commit into the chain's layer `base` lies: that layer; for a block device,
+/// whose folder is no place for files, a file of its name beside the active image.
+[[nodiscard]] std::string record_anchor(const Chain& chain, std::size_t base);
+
+/// What the request says, in words that outlive a change of the chain.
+[[nodiscard]] AskedFor asked_for(const CommitRequest& request, const Chain& chain);
 
 /// Begun, and not yet `done`.
 [[nodiscard]] bool is_unfinished(const CommitRecord& record) noexcept;
 
-/// Both merge the same unchanged layers into the same base under the same overlay.
+/// Both merge the same layers into the same base under the same overlay.
 [[nodiscard]] bool is_same_commit(const CommitRecord& a, const CommitRecord& b);
 
 /// The refusal to begin while another commit into the same base is not finished: names the command that finishes it.
 [[nodiscard]] Error unfinished_commit(const CommitRecord& record, const Selection& selection);
 
-/// When an earlier run of this command was cut off after the overlay's header was switched, the chain no longer shows
-/// the merged layers: makes the switch durable and the record `done`, and gives the record. Also gives the record of a
-/// commit that is done, when the request names its top. Nothing otherwise. Errors: io, locked, no_space.
+/// When an earlier run was cut off after the overlay's header was switched, the chain no longer shows the merged
+/// layers: makes the switch durable and the record `done`. The record, if this request asks for the very commit that is
+/// done by now; nothing otherwise: then there is something to do. Errors: io, locked, no_space.
 [[nodiscard]] Result<std::optional<CommitRecord>> finish_earlier_run(const CommitRequest& request, const Chain& chain,
                                                                      CommitSurroundings& around);
 
