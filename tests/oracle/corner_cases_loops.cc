@@ -1,8 +1,10 @@
 // Cases 19 and 29: chains that come back to themselves, deep chains, files shared between chains, locks.
+#include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
 
 #include "tests/oracle/corner_case.h"
@@ -92,7 +94,14 @@ class Writer {
   }
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
-  ~Writer() { ::kill(pid_, SIGKILL); }
+  /// Ends it, and waits until its locks are gone. It is no child of ours, so that waitpid does not do.
+  ~Writer() {
+    pollfd ended{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), POLLIN, 0};
+    ::kill(pid_, SIGKILL);
+    while (ended.fd >= 0 && ::poll(&ended, 1, -1) < 0) {
+    }
+    ::close(ended.fd);
+  }
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
  private:

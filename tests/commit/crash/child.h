@@ -1,0 +1,38 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include "qcow/storage/unique_fd.h"
+#include "tests/support/process.h"
+
+namespace qchain::test {
+
+/// A process that is being watched; killed at the end of this object if it still runs.
+class Child {
+ public:
+  /// Throws std::system_error where it can't be started.
+  explicit Child(const Arguments& argv);
+  ~Child();
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  void send(int signal) const;
+  /// Waits for the next line on stderr, without its end; empty at the end of the stream.
+  [[nodiscard]] std::string read_error_line();
+  /// The rest of stderr.
+  [[nodiscard]] std::string read_errors();
+  /// Waits for the end: exit status, or 128 + signal. Its stderr must be small or read before.
+  [[nodiscard]] int wait();
+
+ private:
+  pid_t pid_ = -1;
+  UniqueFd errors_;
+};
+
+/// Runs a command and kills it as its main thread enters the `number`th (from 0) system call that changes a file. The
+/// call, which is not executed any more, or empty where the command came to its end. Throws std::system_error where
+/// this machine doesn't let processes be traced.
+[[nodiscard]] std::string kill_at_change(const Arguments& argv, std::uint64_t number);
+
+}  // namespace qchain::test
