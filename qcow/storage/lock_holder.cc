@@ -63,7 +63,9 @@ bool add_locks_of(const std::string& process, pid_t fd, LockHolder& holder) {
 
 std::string command_of(const std::string& process) {
   std::ifstream file(process + "/comm", std::ios::binary);
-  std::string command(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>{});
+  // Not by istreambuf_iterator: that throws when the process ends while it is being read.
+  std::string command;
+  std::getline(file, command, '\0');
   if (command.ends_with('\n')) {
     command.pop_back();
   }

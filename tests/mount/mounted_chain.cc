@@ -26,7 +26,9 @@ constexpr int patience_milliseconds = 10000;
 
 std::string text_of(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
+  std::string text;
+  std::getline(stream, text, static_cast<char>(0xff));  // not by istreambuf_iterator: it throws when a process ends
+  return text;
 }
 
 bool has_argument(const fs::path& process, const std::string& word) {
