@@ -33,7 +33,10 @@ struct CommitCommandOptions {
   ProgressStyle progress = ProgressStyle::automatic;
 
   [[nodiscard]] Afterwards afterwards() const {
-    return retire ? Afterwards::verify_and_retire : verify ? Afterwards::verify : Afterwards::nothing;
+    if (retire) {
+      return Afterwards::verify_and_retire;
+    }
+    return verify ? Afterwards::verify : Afterwards::nothing;
   }
 };
 

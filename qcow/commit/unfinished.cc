@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <filesystem>
 
 #include "qcow/commit/relink.h"
@@ -35,11 +34,10 @@ bool is_relinked(const CommitRecord& record, const Chain& chain, std::size_t bas
          chain.layer(base + 1).image->storage().identity() == record.overlay->identity;
 }
 
-Result<std::uint32_t> cluster_bits_of(const Storage& overlay) {
+Result<std::uint64_t> cluster_size_of(const Storage& overlay) {
   std::array<std::byte, format::full_header_length> start{};
   QC_TRY(overlay.read_padded(0, start));
-  const std::uint64_t size = QC_TRY_IN(overlay.name(), format::header_cluster_size(start));
-  return static_cast<std::uint32_t>(std::countr_zero(size));
+  return QC_TRY_IN(overlay.name(), format::header_cluster_size(start));
 }
 
 /// The same words as before, or the merged top by its file.
@@ -63,7 +61,7 @@ Result<CommitRecord> finish(CommitRecord record, const CommitRequest& request, R
   }
   // The run that wrote the new header may have died before its flush, or the flush may have failed: then a later one
   // proves nothing of that write. Written anew, it is durable.
-  const std::uint64_t cluster_size = std::uint64_t{1} << QC_TRY(cluster_bits_of(*overlay));
+  const std::uint64_t cluster_size = QC_TRY(cluster_size_of(*overlay));
   QC_TRY(relink(*overlay, cluster_size, record.backing_name, record.base_format));
   record.state = CommitState::done;
   QC_TRY(store.save(record));
