@@ -67,27 +67,43 @@ std::string CrashCase::old_name() const {
 }
 
 std::string CrashCase::new_name() const {
-  const std::string name = recipe_.base_folder + "base.raw";
+  const std::string name = recipe_.base_folder + "base." + new_format();
   return recipe_.absolute_names ? dir_ / name : name;
 }
 
 std::string CrashCase::layer_path(std::size_t number) const {
-  return number == 0 ? dir_ / (recipe_.base_folder + "base.raw") : dir_ / ("l" + std::to_string(number) + ".qcow2");
+  return number == 0 ? dir_ / (recipe_.base_folder + "base." + new_format())
+                     : dir_ / ("l" + std::to_string(number) + ".qcow2");
+}
+
+void CrashCase::make_base() const {
+  const std::string base = layer_path(0);
+  std::filesystem::create_directories(std::filesystem::path(base).parent_path());
+  if (!recipe_.qcow2_base) {
+    make_hole_file(base, recipe_.base_size);
+    for (const Range& data : recipe_.base_data) {
+      poke(base, data.start, telling_bytes(data.length, 77));
+    }
+    return;
+  }
+  const auto& [options, writes, writes_after_snapshot] = *recipe_.qcow2_base;
+  create_qcow2(base, {.options = options, .backing = {}, .backing_format = {}, .size = recipe_.base_size});
+  qemu_io(base, writes);
+  if (!writes_after_snapshot.empty()) {
+    qemu_img({"snapshot", "-c", "before", base});
+    qemu_io(base, writes_after_snapshot);
+  }
 }
 
 void CrashCase::make_files() {
-  const std::string base = layer_path(0);
-  std::filesystem::create_directories(std::filesystem::path(base).parent_path());
-  make_hole_file(base, recipe_.base_size);
-  for (const Range& data : recipe_.base_data) {
-    poke(base, data.start, telling_bytes(data.length, 77));
-  }
-  std::string backing = recipe_.absolute_names ? base : recipe_.base_folder + "base.raw";
+  make_base();
+  std::string backing = new_name();
   for (std::size_t i = 1; i <= recipe_.layers.size(); ++i) {
     const LayerRecipe& layer = recipe_.layers[i - 1];
-    create_qcow2(
-        layer_path(i),
-        {.options = layer.options, .backing = backing, .backing_format = i == 1 ? "raw" : "qcow2", .size = layer.size});
+    create_qcow2(layer_path(i), {.options = layer.options,
+                                 .backing = backing,
+                                 .backing_format = i == 1 ? new_format() : "qcow2",
+                                 .size = layer.size});
     if (!layer.writes.empty()) {
       qemu_io(layer_path(i), layer.writes);
     }
@@ -107,10 +123,16 @@ void CrashCase::work_out_content() {
   RecordTexts texts;
   SimMachine machine(files_, before_, texts);
   view_ = must(machine.read_view(active()));
-  merged_base_ = must(machine.read_view(base(), ImageFormat::raw));
+  merged_base_ = must(machine.read_view(base(), recipe_.base_format()));
   const ByteVector top = must(machine.read_view(layer_path(recipe_.merged)));
   merged_base_.resize(std::max(merged_base_.size(), top.size()));  // a shorter view leaves the rest as it is
   std::ranges::copy(top, merged_base_.begin());
+  if (overlay() && view_.size() > top.size() && *overlay() == recipe_.layers.size()) {
+    // … but for what the short top hid from a longer overlay: that must go on reading as zeros.
+    std::fill(merged_base_.begin() + static_cast<std::ptrdiff_t>(top.size()),
+              merged_base_.begin() + static_cast<std::ptrdiff_t>(std::min(view_.size(), merged_base_.size())),
+              std::byte{0});
+  }
 }
 
 const CrashRecipe& recipe_named(const std::vector<CrashRecipe>& recipes, const std::string& name) {

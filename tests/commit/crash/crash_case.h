@@ -17,16 +17,26 @@ struct LayerRecipe {
   std::optional<std::uint64_t> size;  ///< bytes; else as long as what lies under it
 };
 
-/// A small chain on a raw base, and which of its layers are merged into that.
+/// A qcow2 base: made by qemu-img, then written by qemu-io, a snapshot taken, and written again.
+struct Qcow2BaseRecipe {
+  std::string options;
+  std::vector<std::string> writes;
+  std::vector<std::string> writes_after_snapshot;  ///< empty: no internal snapshot
+};
+
+/// A small chain, and which of its layers are merged into its base.
 struct CrashRecipe {
   std::string name;
   std::uint64_t base_size = 0;
-  std::vector<Range> base_data;
+  std::vector<Range> base_data;     ///< of a raw base
   std::vector<LayerRecipe> layers;  ///< bottom first
   std::size_t merged = 1;           ///< so many of the layers
   std::string base_folder{};        ///< "deep/er/" seen from the layers' folder: makes the base's name long
   bool absolute_names = false;
   bool shares_blocks = false;
+  std::optional<Qcow2BaseRecipe> qcow2_base{};  ///< else the base is raw
+
+  [[nodiscard]] ImageFormat base_format() const { return qcow2_base ? ImageFormat::qcow2 : ImageFormat::raw; }
 };
 
 /// The recipes of all crash tests.
@@ -56,8 +66,10 @@ class CrashCase {
   [[nodiscard]] const ByteVector& merged_base() const noexcept { return merged_base_; }
   [[nodiscard]] std::string old_name() const;
   [[nodiscard]] std::string new_name() const;
+  [[nodiscard]] std::string new_format() const { return recipe_.qcow2_base ? "qcow2" : "raw"; }
 
  private:
+  void make_base() const;
   void make_files();
   void load_files();
   void work_out_content();

@@ -40,11 +40,11 @@ std::string to_string(const WriteLog& log, std::size_t step) {
 std::optional<std::string> CrashExplorer::record(std::function<void(std::uint64_t, std::uint64_t)> progress) {
   SimMachine machine(case_.files(), case_.before(), texts_, {.log = &log_});
   const auto report = machine.run_commit(case_.request(), std::move(progress));
-  return report ? judge_.look_at_finished(machine.disks()) : describe(report.error());
+  return report ? judge_.look_at_clean_run(machine.disks()) : describe(report.error());
 }
 
 std::optional<std::string> CrashExplorer::cut_power(const Effort& effort) {
-  return replay(log_, 0, effort);
+  return replay(log_, {.first_step = 0, .finished = &Judge::look_at_clean_run}, effort);
 }
 
 std::optional<std::string> CrashExplorer::kill_then_cut_power(const Effort& effort) {
@@ -60,7 +60,7 @@ std::optional<std::string> CrashExplorer::kill_then_cut_power(const Effort& effo
     if (!report) {
       return "killed after step " + to_string(log_, steps - 1) + ", run again: " + describe(report.error());
     }
-    if (auto what = replay(log, steps, effort)) {
+    if (auto what = replay(log, {.first_step = steps, .finished = &Judge::look_at_finished}, effort)) {
       return "killed after step " + to_string(log_, steps - 1) + ", run again: " + *what;
     }
   }
@@ -96,34 +96,34 @@ std::vector<CrashExplorer::Fates> CrashExplorer::fates_of(std::size_t window, co
   return all;
 }
 
-std::optional<std::string> CrashExplorer::replay(const WriteLog& log, std::size_t first, const Effort& effort) {
+std::optional<std::string> CrashExplorer::replay(const WriteLog& log, const Expected& expected, const Effort& effort) {
   CrashReplay replay(case_.before(), log);
   for (std::size_t step = 0; step < log.size(); ++step) {
     replay.advance();
-    if (step + 1 < first) {
+    if (step + 1 < expected.first_step) {
       continue;
     }
-    if (auto what = try_states(replay, replay.at_end(), effort)) {
+    if (auto what = try_states(replay, replay.at_end() ? expected.finished : &Judge::look, effort)) {
       return "power cut after step " + to_string(log, step) + ": " + *what;
     }
   }
   return std::nullopt;
 }
 
-std::optional<std::string> CrashExplorer::try_states(const CrashReplay& replay, bool finished, const Effort& effort) {
+std::optional<std::string> CrashExplorer::try_states(const CrashReplay& replay, Look look, const Effort& effort) {
   for (const Fates& fates : fates_of(replay.unsynced(), effort)) {
-    if (auto what = try_state(replay.crash(fates, random_), finished, effort)) {
+    if (auto what = try_state(replay.crash(fates, random_), look, effort)) {
       return what;
     }
   }
   return std::nullopt;
 }
 
-std::optional<std::string> CrashExplorer::try_state(const Disks& disks, bool finished, const Effort& effort) {
-  if (!seen_.insert(hash_of(disks, finished)).second) {
+std::optional<std::string> CrashExplorer::try_state(const Disks& disks, Look look, const Effort& effort) {
+  if (!seen_.insert(hash_of(disks, look != &Judge::look)).second) {
     return std::nullopt;
   }
-  if (auto what = finished ? judge_.look_at_finished(disks) : judge_.look(disks)) {
+  if (auto what = (judge_.*look)(disks)) {
     return what;
   }
   if (sample_every_ > 0 && seen_.size() % sample_every_ == 0) {

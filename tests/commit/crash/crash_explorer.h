@@ -44,14 +44,20 @@ class CrashExplorer {
   [[nodiscard]] const Judge& judge() const noexcept { return judge_; }
 
  private:
+  using Look = std::optional<std::string> (Judge::*)(const Disks&) const;
+  /// From which step on power cuts are tried, and what must hold once all steps are done.
+  struct Expected {
+    std::size_t first_step = 0;
+    Look finished = nullptr;
+  };
   using Fates = std::function<Fate(std::size_t)>;
   /// A kill between a record's rename and the sync of its folder: whoever finds `done` then needs no second sync, for
   /// all that it stands for is durable, and a record that falls back only costs another look.
   [[nodiscard]] bool is_half_of_a_save(const LoggedStep& step) const;
   [[nodiscard]] std::vector<Fates> fates_of(std::size_t window, const Effort& effort);
-  [[nodiscard]] std::optional<std::string> replay(const WriteLog& log, std::size_t first, const Effort& effort);
-  [[nodiscard]] std::optional<std::string> try_states(const CrashReplay& replay, bool finished, const Effort& effort);
-  [[nodiscard]] std::optional<std::string> try_state(const Disks& disks, bool finished, const Effort& effort);
+  [[nodiscard]] std::optional<std::string> replay(const WriteLog& log, const Expected& expected, const Effort& effort);
+  [[nodiscard]] std::optional<std::string> try_states(const CrashReplay& replay, Look look, const Effort& effort);
+  [[nodiscard]] std::optional<std::string> try_state(const Disks& disks, Look look, const Effort& effort);
 
   const CrashCase& case_;
   Random& random_;

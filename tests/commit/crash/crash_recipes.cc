@@ -138,6 +138,44 @@ std::vector<CrashRecipe> contents() {
   };
 }
 
+/// Bases in qcow2: what their writer must not lose besides the view.
+std::vector<CrashRecipe> qcow2_bases() {
+  const LayerRecipe top = layer("", {"write -P 9 8k 4k"});
+  const LayerRecipe merged = layer("cluster_size=4k", {"write -P 1 2k 10k", "write -z 40k 8k", "write -P 2 90k 12k"});
+  const auto base = [](std::string name, std::string options, std::vector<LayerRecipe> layers) {
+    return CrashRecipe{.name = std::move(name),
+                       .base_size = 128 * KiB,
+                       .base_data = {},
+                       .layers = std::move(layers),
+                       .qcow2_base = Qcow2BaseRecipe{.options = std::move(options),
+                                                     .writes = {"write -P 5 0 20k", "write -P 6 64k 40k"},
+                                                     .writes_after_snapshot = {}}};
+  };
+  std::vector<CrashRecipe> recipes{
+      base("qcow2_base", "cluster_size=4k", {merged, top}),
+      base("qcow2_base_full", "cluster_size=4k", {merged}),
+      base("qcow2_base_of_version_2", "compat=0.10,cluster_size=4k", {merged, top}),
+      base("qcow2_base_with_subclusters", "extended_l2=on,cluster_size=16k", {merged, top}),
+      base("qcow2_base_with_narrow_refcounts", "refcount_bits=1,cluster_size=4k", {merged, top}),
+      base("qcow2_base_with_lazy_refcounts", "lazy_refcounts=on,cluster_size=4k", {merged, top}),
+      base("qcow2_base_that_grows", "cluster_size=512",
+           {layer("cluster_size=4k", {"write -P 1 120k 40k"}, 160 * KiB), top}),
+      base("qcow2_base_with_compressed_clusters", "cluster_size=4k", {merged, top}),
+      base("qcow2_base_with_a_snapshot", "cluster_size=4k", {merged, top}),
+      base("qcow2_base_under_a_short_overlay", "cluster_size=4k",
+           {layer("cluster_size=4k", {"write -P 1 4k 4k"}, 50 * KiB), layer("cluster_size=4k", {}, 96 * KiB)}),
+  };
+  for (CrashRecipe& recipe : recipes) {
+    if (recipe.name.ends_with("compressed_clusters")) {
+      recipe.qcow2_base->writes = {"write -c -P 5 0 32k", "write -c -P 6 64k 32k"};
+    }
+    if (recipe.name.ends_with("snapshot")) {
+      recipe.qcow2_base->writes_after_snapshot = {"write -P 7 16k 8k"};
+    }
+  }
+  return recipes;
+}
+
 /// Headers: every cluster size and version, short and long names.
 std::vector<CrashRecipe> headers() {
   const auto relink = [](std::string name, std::string options, std::size_t name_length) {
@@ -175,7 +213,7 @@ std::vector<CrashRecipe> headers() {
 
 std::vector<CrashRecipe> crash_recipes() {
   std::vector<CrashRecipe> all = sizes();
-  for (const auto& more : {contents(), headers()}) {
+  for (const auto& more : {contents(), qcow2_bases(), headers()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

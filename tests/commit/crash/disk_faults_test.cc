@@ -65,7 +65,8 @@ TEST_P(DiskFaults, AFullDiskIsReportedAndTheCommitRunAgainCompletes) {
 
 INSTANTIATE_TEST_SUITE_P(Commits, DiskFaults,
                          testing::Values("two_layers_under_an_overlay", "growth_full", "compressed", "zero_clusters",
-                                         "subclusters", "shared_blocks", "header_4k_longest_name"),
+                                         "subclusters", "shared_blocks", "header_4k_longest_name", "qcow2_base",
+                                         "qcow2_base_that_grows", "qcow2_base_with_a_snapshot"),
                          [](const auto& instance) { return instance.param; });
 
 /// A disk that could not write what a sync should have made durable: the kernel has told it once, keeps the bytes in

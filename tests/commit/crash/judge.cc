@@ -2,7 +2,11 @@
 
 #include <algorithm>
 
+#include "qcow/chain/qcow2_image.h"
 #include "qcow/format/header.h"
+#include "tests/support/memory_file.h"
+#include "tests/support/qcow2_checker.h"
+#include "tests/support/views.h"
 
 namespace qchain::test {
 namespace {
@@ -10,6 +14,22 @@ namespace {
 Result<format::Header> header_of(const ByteVector& disk) {
   const std::uint64_t cluster = QC_TRY(format::header_cluster_size(disk));
   return format::parse_header(Bytes(disk).first(std::min<std::uint64_t>(cluster, disk.size())));
+}
+
+/// What the internal snapshots of an image without backing file hold, each read as if it were the active state.
+std::vector<ByteVector> snapshots_of(const ByteVector& disk) {
+  const auto storage = std::make_shared<MemoryFile>(disk);
+  const format::Header header = header_of(disk).value();
+  std::vector<ByteVector> contents;
+  for (const format::Snapshot& snapshot : Qcow2Image(header, storage, nullptr).snapshots().value()) {
+    format::Header then = header;
+    then.l1_offset = snapshot.l1_offset;
+    then.l1_entries = snapshot.l1_entries;
+    then.virtual_size = snapshot.virtual_size;
+    const Chain chain({{"snapshot", {}, std::make_shared<Qcow2Image>(then, storage, nullptr)}});
+    contents.push_back(read_all(View({.chain = chain, .base = 0, .top = 0}, ViewCaches())).value());
+  }
+  return contents;
 }
 
 std::optional<std::string> difference(const std::string& what, Bytes expected, Bytes got) {
@@ -25,6 +45,9 @@ std::optional<std::string> Judge::look(const Disks& disks) const {
     return what;
   }
   if (auto what = look_at_view(machine)) {
+    return what;
+  }
+  if (auto what = look_at_metadata(disks)) {
     return what;
   }
   return look_at_record(machine, disks);
@@ -53,7 +76,7 @@ std::optional<std::string> Judge::look_at_view(SimMachine& machine) const {
 }
 
 std::optional<std::string> Judge::look_at_base(SimMachine& machine, std::uint64_t length) const {
-  const auto base = machine.read_view(case_.base(), ImageFormat::raw);
+  const auto base = machine.read_view(case_.base(), case_.recipe().base_format());
   if (!base) {
     return "the base: " + describe(base.error());
   }
@@ -61,6 +84,26 @@ std::optional<std::string> Judge::look_at_base(SimMachine& machine, std::uint64_
     return "the base is too short";
   }
   return difference("the base", Bytes(case_.merged_base()).first(length), Bytes(*base).first(length));
+}
+
+std::optional<std::string> Judge::look_at_metadata(const Disks& disks) const {
+  if (!case_.recipe().qcow2_base) {
+    return std::nullopt;
+  }
+  const CheckResult check = check_qcow2(disks.front());
+  if (!check.corruptions.empty()) {
+    return "the base: " + check.corruptions.front();
+  }
+  return snapshots_of(disks.front()) == snapshots_of(case_.before().front())
+             ? std::nullopt
+             : std::optional("a snapshot of the base has changed");
+}
+
+std::optional<std::string> Judge::look_at_clean_run(const Disks& disks) const {
+  if (case_.recipe().qcow2_base && check_qcow2(disks.front()).leaks != 0) {
+    return "clusters of the base leak, and nothing went wrong";
+  }
+  return look_at_finished(disks);
 }
 
 std::optional<std::string> Judge::look_at_record(SimMachine& machine, const Disks& disks) const {
@@ -91,7 +134,7 @@ std::optional<std::string> Judge::look_at_header(const Disks& disks) const {
     return "the overlay's header: " + describe(now.error());
   }
   const bool is_old = now->backing_file == case_.old_name() && now->backing_format == "qcow2";
-  const bool is_new = now->backing_file == case_.new_name() && now->backing_format == "raw";
+  const bool is_new = now->backing_file == case_.new_name() && now->backing_format == case_.new_format();
   if (!is_old && !is_new) {
     return "the overlay names '" + now->backing_file.value_or("") + "' as its backing file";
   }

@@ -19,12 +19,16 @@ class Judge {
   /// The commit run again on such a state completes, and all is as if it had never been interrupted.
   [[nodiscard]] std::optional<std::string> run_again(const Disks& disks) const;
 
+  /// What must hold after a run that nothing disturbed: as look_at_finished(), and no cluster is lost.
+  [[nodiscard]] std::optional<std::string> look_at_clean_run(const Disks& disks) const;
+
   /// What must hold, whatever is lost, once commit() has said that it is done.
   [[nodiscard]] std::optional<std::string> look_at_finished(const Disks& disks) const;
 
  private:
   [[nodiscard]] std::optional<std::string> look_at_view(SimMachine& machine) const;
   [[nodiscard]] std::optional<std::string> look_at_base(SimMachine& machine, std::uint64_t length) const;
+  [[nodiscard]] std::optional<std::string> look_at_metadata(const Disks& disks) const;
   [[nodiscard]] std::optional<std::string> look_at_record(SimMachine& machine, const Disks& disks) const;
   [[nodiscard]] std::optional<std::string> look_at_header(const Disks& disks) const;
   [[nodiscard]] bool is_relinked(const Disks& disks) const;

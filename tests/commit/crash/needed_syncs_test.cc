@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <thread>
@@ -68,6 +69,12 @@ TEST_F(EverySync, OfAFullCommitIsNeeded) {
 
 TEST_F(EverySync, OfZerosIsNeeded) {
   EXPECT_EQ(needed_syncs("discarded_clusters_full"), (Names{"record", "base", "record"}));
+}
+
+TEST_F(EverySync, OfAQcow2BaseIsNeeded) {
+  const auto syncs = needed_syncs("qcow2_base_with_a_snapshot");
+  EXPECT_GT(std::ranges::count(syncs, "base"), 2);
+  EXPECT_EQ(std::ranges::count(syncs, "(base)"), 0);
 }
 
 TEST_F(EverySync, OfTheBaseBeforeACheckpointIsNeeded) {

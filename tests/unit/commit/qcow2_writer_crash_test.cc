@@ -5,8 +5,8 @@
 
 #include "base_case.h"
 #include "qcow/chain/qcow2_image.h"
-#include "qcow2_checker.h"
 #include "tests/support/process.h"
+#include "tests/support/qcow2_checker.h"
 #include "tests/support/qemu.h"
 #include "tests/support/recording_storage.h"
 #include "tests/support/views.h"

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "base_case.h"
-#include "qcow2_checker.h"
 #include "tests/support/files.h"
+#include "tests/support/qcow2_checker.h"
 #include "tests/support/qcow2_places.h"
 #include "tests/support/qemu.h"
 #include "tests/support/recording_storage.h"

@@ -1,4 +1,4 @@
-#include "qcow2_checker.h"
+#include "tests/support/qcow2_checker.h"
 
 #include <fmt/format.h>
 
