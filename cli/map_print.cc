@@ -12,24 +12,6 @@
 namespace qchain::cli {
 namespace {
 
-const char* kind_name(ExtentKind kind) noexcept {
-  switch (kind) {
-    case ExtentKind::data:
-      return "data";
-    case ExtentKind::compressed:
-      return "compressed";
-    case ExtentKind::zero:
-      return "zero";
-    case ExtentKind::hole:
-      return "hole";
-    case ExtentKind::past_end:
-      return "past end";
-    case ExtentKind::broken:
-      return "broken";
-  }
-  return "?";
-}
-
 /// Who gives the bytes: "[2] a.qcow2", or what there is to say where no layer does.
 std::string source_text(const MapEntry& entry, const Slice& slice) {
   switch (entry.kind) {
@@ -78,7 +60,7 @@ void print_map_text(std::ostream& out, const View& view) {
   };
   line("START", "LENGTH", "KIND", "OFFSET", "LAYER");
   walk_entries(view, continues_in_kind, [&](const MapEntry& entry) {
-    line(entry.start, entry.length, kind_name(entry.kind), entry.has_offset() ? std::to_string(entry.offset) : "-",
+    line(entry.start, entry.length, name_of(entry.kind), entry.has_offset() ? std::to_string(entry.offset) : "-",
          source_text(entry, view.slice()));
     return out.good();
   });

@@ -20,6 +20,24 @@ bool continues(const Extent& last, const Extent& next) noexcept {
 
 }  // namespace
 
+const char* name_of(ExtentKind kind) noexcept {
+  switch (kind) {
+    case ExtentKind::data:
+      return "data";
+    case ExtentKind::compressed:
+      return "compressed";
+    case ExtentKind::zero:
+      return "zero";
+    case ExtentKind::hole:
+      return "hole";
+    case ExtentKind::past_end:
+      return "past end";
+    case ExtentKind::broken:
+      return "broken";
+  }
+  return "?";
+}
+
 Extent clip(const Extent& extent, Range range) noexcept {
   const Range part = intersect(extent.range(), range);
   Extent piece = extent;

@@ -17,6 +17,8 @@ enum class ExtentKind : std::uint8_t {
   past_end,    ///< a layer shorter than those above it ends here, and hides what lies deeper: zeros
   broken,      ///< a layer's metadata contradicts the format: reading is an error
 };
+/// For people: "past end".
+[[nodiscard]] const char* name_of(ExtentKind kind) noexcept;
 
 inline constexpr std::uint64_t no_offset = UINT64_MAX;
 

@@ -48,16 +48,16 @@ void apply_torn(const LoggedStep& step, ByteVector& disk, Random& random) {
 
 Result<void> RecordingStorage::write(std::uint64_t offset, Bytes bytes) {
   log_.push_back({number_, LoggedStep::Kind::write, {offset, bytes.size()}, {bytes.begin(), bytes.end()}});
-  return inner_->write(offset, bytes);
+  return inner().write(offset, bytes);
 }
 
 Result<void> RecordingStorage::zero(Range range) {
   log_.push_back({number_, LoggedStep::Kind::zero, range, {}});
-  return inner_->zero(range);
+  return inner().zero(range);
 }
 
 Result<CloneAnswer> RecordingStorage::clone(const Storage& source, std::uint64_t source_offset, Range target) {
-  const CloneAnswer answer = QC_TRY(inner_->clone(source, source_offset, target));
+  const CloneAnswer answer = QC_TRY(inner().clone(source, source_offset, target));
   if (answer == CloneAnswer::cloned) {
     ByteVector bytes(target.length);
     QC_TRY(source.read_padded(source_offset, bytes));
@@ -68,12 +68,12 @@ Result<CloneAnswer> RecordingStorage::clone(const Storage& source, std::uint64_t
 
 Result<void> RecordingStorage::resize(std::uint64_t length) {
   log_.push_back({number_, LoggedStep::Kind::resize, {0, length}, {}});
-  return inner_->resize(length);
+  return inner().resize(length);
 }
 
 Result<void> RecordingStorage::sync() {
   log_.push_back({number_, LoggedStep::Kind::sync, {}, {}});
-  return inner_->sync();
+  return inner().sync();
 }
 
 void CrashReplay::advance() {

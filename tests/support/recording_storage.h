@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "qcow/storage/writable_storage.h"
 #include "tests/support/bytes_of.h"
+#include "tests/support/forwarding_storage.h"
 #include "tests/support/seed.h"
 
 namespace qchain::test {
@@ -22,34 +22,19 @@ struct LoggedStep {
 /// The steps of any number of storages, in the order in which they were made. Clones are logged as writes.
 using WriteLog = std::vector<LoggedStep>;
 
-/// Hands everything to another storage, and logs what changes it. The log outlives it.
-class RecordingStorage final : public WritableStorage {
+/// Logs what changes a storage. The log outlives it.
+class RecordingStorage final : public ForwardingStorage {
  public:
-  RecordingStorage(SharedWritable inner, std::size_t number, WriteLog& log)
-      : inner_(std::move(inner)), number_(number), log_(log) {}
-
-  [[nodiscard]] const std::string& name() const noexcept override { return inner_->name(); }
-  [[nodiscard]] std::uint64_t size() const noexcept override { return inner_->size(); }
-  [[nodiscard]] FileIdentity identity() const noexcept override { return inner_->identity(); }
-  [[nodiscard]] StorageFacts facts() const noexcept override { return inner_->facts(); }
-  [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, MutableBytes into) const override {
-    return inner_->read(offset, into);
-  }
-  [[nodiscard]] Result<StoredRun> run_at(std::uint64_t offset, std::uint64_t end) const override {
-    return inner_->run_at(offset, end);
-  }
-  void will_need(Range range) const noexcept override { inner_->will_need(range); }
-  [[nodiscard]] int descriptor() const noexcept override { return inner_->descriptor(); }
+  RecordingStorage(SharedWritable storage, std::size_t number, WriteLog& log)
+      : ForwardingStorage(std::move(storage)), number_(number), log_(log) {}
 
   [[nodiscard]] Result<void> write(std::uint64_t offset, Bytes bytes) override;
   [[nodiscard]] Result<void> zero(Range range) override;
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range target) override;
-  [[nodiscard]] std::uint64_t clone_unit() const noexcept override { return inner_->clone_unit(); }
   [[nodiscard]] Result<void> resize(std::uint64_t length) override;
   [[nodiscard]] Result<void> sync() override;
 
  private:
-  SharedWritable inner_;
   std::size_t number_;
   WriteLog& log_;
 };

@@ -3,28 +3,6 @@
 #include "tests/support/qemu.h"
 
 namespace qchain::test {
-namespace {
-
-const char* name_of(ExtentKind kind) {
-  switch (kind) {
-    case ExtentKind::data:
-      return "data";
-    case ExtentKind::compressed:
-      return "compressed";
-    case ExtentKind::zero:
-      return "zero";
-    case ExtentKind::hole:
-      return "hole";
-    case ExtentKind::past_end:
-      return "past_end";
-    case ExtentKind::broken:
-      return "broken";
-  }
-  return "?";
-}
-
-}  // namespace
-
 Result<Chain> open_chain(const std::string& image, const ChainOptions& options) {
   FileGate gate(Locking::shared_read);
   return Chain::open(image, gate, options);

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "tests/commit/crash/forwarding_storage.h"
+#include "tests/support/forwarding_storage.h"
 
 namespace qchain::test {
 
