@@ -56,8 +56,9 @@ std::unique_ptr<RecordStore> records_beside(const std::string& base) {
 }
 
 Result<ExitStatus> dry_run(const CommitCommandOptions& options, Io& io) {
-  FileGate looking(Locking::none);
-  FileWritingGate working;
+  const AllowedFolders allowed = QC_TRY(AllowedFolders::only(options.source.allow));
+  FileGate looking(Locking::none, allowed);
+  FileWritingGate working(allowed);
   const CommitPlan plan = QC_TRY(
       plan_only(request_of(options),
                 {.looking = looking, .working = working, .records = records_beside, .progress = {}, .stop = {}}));
@@ -69,8 +70,9 @@ Result<ExitStatus> dry_run(const CommitCommandOptions& options, Io& io) {
 }
 
 Result<CommitReport> merge(const CommitCommandOptions& options, const Interrupts& interrupts, Io& io) {
-  FileGate looking(Locking::none);
-  FileWritingGate working;  // its locks end here: verification and retirement take their own
+  const AllowedFolders allowed = QC_TRY(AllowedFolders::only(options.source.allow));
+  FileGate looking(Locking::none, allowed);
+  FileWritingGate working(allowed);  // its locks end here: verification and retirement take their own
   Progress progress(io, options.progress, "Block Commit");
   auto report = commit(request_of(options),
                        {.looking = looking,
@@ -99,7 +101,7 @@ Result<ExitStatus> go_on(const CommitCommandOptions& options, const CommitReport
     print_retirement(retirement, options.output, io.out);
     return ExitStatus::done;
   }
-  FileGate gate(Locking::shared_read);
+  FileGate gate(Locking::shared_read, QC_TRY(AllowedFolders::only(options.source.allow)));
   const CommitCheck check = QC_TRY(verify_commit(records, gate, how));
   print_check(report.record.base.path, check, options.output, io.out);
   return check.good() ? ExitStatus::done : ExitStatus::negative;
@@ -127,7 +129,7 @@ void add_commit_options(CLI::App& app, CommitCommandOptions& options) {
   app.add_flag("--verify", options.verify, "Afterwards compare the base with the merged layers");
   app.add_flag("--delete", options.retire, "Afterwards verify, then delete the merged layers");
   app.add_option("--bandwidth", options.bandwidth, "Copy no faster than this")->option_text("MiB/s");
-  app.add_option("--scan", options.scan, "Look here too for images that hang on them")->option_text("DIR");
+  add_folders(app, "--scan", options.scan, "Look here too for images that hang on them");
   app.add_option("--bitmaps", options.bitmaps, "Let the merged layers' dirty bitmaps go")
       ->option_text("drop")
       ->check(CLI::IsMember({"drop"}));
@@ -141,6 +143,7 @@ Action declare_commit(CLI::App& app) {
   add_commit_options(app, *options);
   add_output(app, options->output);
   add_progress(app, options->progress);
+  add_allow(app, options->source);
   add_image_format(app, options->source);
   app.footer(
       "Nothing is deleted without --delete. Interrupted at any moment, IMAGE reads as\n"

@@ -105,6 +105,7 @@ Action declare_copy(CLI::App& app) {
   app.add_flag("--force", options->force, "Write over OUT if it exists");
   add_output(app, options->output);
   add_progress(app, options->progress);
+  add_allow(app, options->source);
   add_image_format(app, options->source, "--image-format");
   app.footer(
       "Holes stay holes, and blocks are shared where the file system can. OUT gets its\n"

@@ -39,6 +39,7 @@ Action declare_map(CLI::App& app) {
       ->option_text("FILE")
       ->excludes(output);
   add_force_share(app, options->source);
+  add_allow(app, options->source);
   add_image_format(app, options->source);
   app.footer(
       "Example: what the two layers above the base changed, and a drawing of it\n"

@@ -45,6 +45,7 @@ Action declare_mount(CLI::App& app) {
       ->allow_extra_args(false);
   add_output(app, options->output);
   add_force_share(app, options->source);
+  add_allow(app, options->source);
   add_image_format(app, options->source);
   app.footer(
       "On a folder: disk.raw is the view, layers/N-NAME.raw the view up to each layer,\n"

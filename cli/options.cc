@@ -2,8 +2,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include "qcow/storage/gate.h"
-
 namespace qchain::cli {
 namespace {
 
@@ -22,6 +20,14 @@ void add_image(CLI::App& app, SourceOptions& source) {
       ->required()
       ->option_text(" ")
       ->check(refuse_empty);
+}
+
+CLI::Option* add_folders(CLI::App& app, const char* flag, std::vector<std::string>& into, const char* help) {
+  return app.add_option(flag, into, help)->option_text("DIR")->check(refuse_empty)->allow_extra_args(false);
+}
+
+void add_allow(CLI::App& app, SourceOptions& source) {
+  add_folders(app, "--allow", source.allow, "Refuse files elsewhere that headers name (repeatable)");
 }
 
 void add_force_share(CLI::App& app, SourceOptions& source) {
@@ -56,8 +62,12 @@ std::optional<ImageFormat> chosen_format(const SourceOptions& source) {
   return source.format == "raw" ? ImageFormat::raw : ImageFormat::qcow2;
 }
 
+Locking locking_for(const SourceOptions& source) {
+  return source.force_share ? Locking::none : Locking::shared_read;
+}
+
 Result<Chain> open_chain(const SourceOptions& source) {
-  FileGate gate(source.force_share ? Locking::none : Locking::shared_read);
+  FileGate gate(locking_for(source), QC_TRY(AllowedFolders::only(source.allow)));
   return Chain::open(source.image, gate, {.format = chosen_format(source)});
 }
 

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "qcow/chain/chain.h"
+#include "qcow/storage/gate.h"
 
 namespace CLI {
 class App;
@@ -21,12 +23,16 @@ struct SourceOptions {
   std::string format;  ///< "raw", "qcow2" or empty: recognised
   std::string base;
   std::string top;
-  bool force_share = false;  ///< read without locks
+  bool force_share = false;        ///< read without locks
+  std::vector<std::string> allow;  ///< folders that image headers may name files in; empty: any
 };
 
 /// Each adds what its name says to `app`; the strings and flags it is given must outlive the parsing.
 void add_image(CLI::App& app, SourceOptions& source);
 void add_force_share(CLI::App& app, SourceOptions& source);
+void add_allow(CLI::App& app, SourceOptions& source);
+/// The next option may be an image: a repeatable option takes one word each time.
+CLI::Option* add_folders(CLI::App& app, const char* flag, std::vector<std::string>& into, const char* help);
 /// `flag` is `--format`, or another spelling where a command means something else by that.
 void add_image_format(CLI::App& app, SourceOptions& source, const char* flag = "--format");
 void add_slice(CLI::App& app, SourceOptions& source);
@@ -34,6 +40,7 @@ CLI::Option* add_output(CLI::App& app, OutputStyle& style);
 
 /// The format that the user gave for IMAGE itself, if any.
 [[nodiscard]] std::optional<ImageFormat> chosen_format(const SourceOptions& source);
+[[nodiscard]] Locking locking_for(const SourceOptions& source);
 /// Opens the chain that the options name.
 [[nodiscard]] Result<Chain> open_chain(const SourceOptions& source);
 /// Opens the chain and picks the slice that the options name.

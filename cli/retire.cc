@@ -36,7 +36,7 @@ Result<ExitStatus> retire_command(const RetireOptions& options, Io& io) {
 Action declare_retire(CLI::App& app) {
   auto options = std::make_shared<RetireOptions>();
   app.add_option("BASE", options->base, "The base that a finished commit merged into")->required()->option_text(" ");
-  app.add_option("--scan", options->scan, "Look here too for images that hang on them")->option_text("DIR");
+  add_folders(app, "--scan", options->scan, "Look here too for images that hang on them");
   add_output(app, options->output);
   add_progress(app, options->progress);
   app.footer(

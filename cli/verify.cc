@@ -25,6 +25,7 @@ Result<ExitStatus> verify_target(const VerifyOptions& options, const CompareOpti
   target.image = options.target;
   target.format = options.target_format;
   target.force_share = options.source.force_share;
+  target.allow = options.source.allow;
   const View other(QC_TRY(open_slice(target)), caches);
   const Comparison comparison = QC_TRY(compare(view, other, how));
   print_comparison(options.target, comparison, options.output, io.out);
@@ -33,7 +34,7 @@ Result<ExitStatus> verify_target(const VerifyOptions& options, const CompareOpti
 
 Result<ExitStatus> verify_base(const VerifyOptions& options, const CompareOptions& how, Io& io) {
   FileRecordStore records(options.source.image);
-  FileGate gate(options.source.force_share ? Locking::none : Locking::shared_read);
+  FileGate gate(locking_for(options.source), QC_TRY(AllowedFolders::only(options.source.allow)));
   const CommitCheck check = QC_TRY_IN(options.source.image, verify_commit(records, gate, how));
   print_check(options.source.image, check, options.output, io.out);
   return check.good() ? ExitStatus::done : ExitStatus::negative;
@@ -61,6 +62,7 @@ Action declare_verify(CLI::App& app) {
   add_output(app, options->output);
   add_progress(app, options->progress);
   add_force_share(app, options->source);
+  add_allow(app, options->source);
   add_image_format(app, options->source);
   app.footer(
       "Without TARGET, the record of a commit beside IMAGE says what it should read as.\n"

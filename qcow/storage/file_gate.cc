@@ -8,7 +8,7 @@
 namespace qchain {
 
 Result<SharedStorage> FileGate::open(const OpenRequest& request) {
-  UniqueFd fd = QC_TRY(open_judged(request, AccessMode::read));
+  UniqueFd fd = QC_TRY(open_judged(request, AccessMode::read, allowed_));
   if (locking_ == Locking::shared_read) {
     const auto lock =
         ImageLock::acquire(fd.get(), {Permission::consistent_read}, {Permission::write, Permission::resize});

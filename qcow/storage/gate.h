@@ -1,21 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <utility>
 
+#include "qcow/storage/allowed_folders.h"
+#include "qcow/storage/open_request.h"
 #include "qcow/storage/storage.h"
 
 namespace qchain {
-
-/// Why a file is opened: what the user named is trusted more than what an image header names.
-enum class OpenRole : std::uint8_t { named_by_user, backing_file, data_file };
-
-/// One opening that the engine wants.
-struct OpenRequest {
-  std::string path;  ///< absolute, or relative to the process's folder; any bytes but NUL
-  OpenRole role = OpenRole::named_by_user;
-  std::string named_by;  ///< image whose header names it; empty for named_by_user
-};
 
 /// Every opening of an image goes through one Gate: policy (special files, locks, allowed folders) is here, the
 /// engine above knows none of it. Not thread-safe; used while a chain is being opened only.
@@ -39,14 +31,16 @@ enum class Locking : std::uint8_t {
 /// The gate to local files. Opens regular files and block devices, and follows symbolic links, as QEMU does. Refuses
 /// folders, FIFOs, sockets and character devices before they are opened, so it never blocks on one and no driver is
 /// called. A block device is allowed even where only a header names it: a base on a logical volume is usual with
-/// libvirt. Whoever reads untrusted images confines what headers name to given folders instead.
+/// libvirt. Whoever reads untrusted images confines what headers name to `allowed` folders.
 class FileGate final : public Gate {
  public:
-  explicit FileGate(Locking locking) noexcept : locking_(locking) {}
+  explicit FileGate(Locking locking, AllowedFolders allowed = {}) noexcept
+      : locking_(locking), allowed_(std::move(allowed)) {}
   [[nodiscard]] Result<SharedStorage> open(const OpenRequest& request) override;
 
  private:
   Locking locking_;
+  AllowedFolders allowed_;
 };
 
 }  // namespace qchain

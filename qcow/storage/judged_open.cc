@@ -50,7 +50,7 @@ Error&& with_origin(Error&& error, const OpenRequest& request) {
   return std::move(error);
 }
 
-Result<UniqueFd> open_judged(const OpenRequest& request, AccessMode mode) {
+Result<UniqueFd> open_judged(const OpenRequest& request, AccessMode mode, const AllowedFolders& allowed) {
   if (request.path.contains('\0')) {
     return std::unexpected(with_origin(
         make_error(ErrorKind::refused, "the file name holds a NUL byte").in(request.path.c_str()), request));
@@ -64,6 +64,7 @@ Result<UniqueFd> open_judged(const OpenRequest& request, AccessMode mode) {
     return std::unexpected(
         with_origin(make_error(ErrorKind::refused, refused_kind(status.st_mode)).in(request.path), request));
   }
+  QC_TRY(allowed.judge(request, handle.get()));
   const int access = mode == AccessMode::read_write ? O_RDWR : O_RDONLY;
   UniqueFd fd(::open(fmt::format("/proc/self/fd/{}", handle.get()).c_str(), access | O_CLOEXEC | O_NOCTTY));
   if (!fd.valid() && errno == ENOENT) {

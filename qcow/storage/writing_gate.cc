@@ -17,11 +17,11 @@ Result<SharedStorage> FileWritingGate::open(const OpenRequest& request) {
   if (there && std::ranges::find(announced_, identity) != announced_.end()) {
     return open_for_writing(request);
   }
-  return FileGate(Locking::shared_read).open(request);
+  return FileGate(Locking::shared_read, allowed_).open(request);
 }
 
 Result<SharedStorage> FileWritingGate::open_for_writing(const OpenRequest& request) {
-  UniqueFd fd = QC_TRY(open_judged(request, AccessMode::read_write));
+  UniqueFd fd = QC_TRY(open_judged(request, AccessMode::read_write, allowed_));
   const Permissions used{Permission::consistent_read, Permission::write, Permission::resize};
   const auto lock = ImageLock::acquire(fd.get(), used, {Permission::write, Permission::resize});
   if (!lock) {

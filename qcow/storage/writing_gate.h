@@ -1,5 +1,6 @@
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "qcow/storage/gate.h"
@@ -21,6 +22,7 @@ class WritingGate : public Gate {
 /// else may write or resize any of them until they are closed.
 class FileWritingGate final : public WritingGate {
  public:
+  explicit FileWritingGate(AllowedFolders allowed = {}) noexcept : allowed_(std::move(allowed)) {}
   [[nodiscard]] Result<SharedStorage> open(const OpenRequest& request) override;
   void will_write(FileIdentity file) override { announced_.push_back(file); }
   [[nodiscard]] SharedWritable writable(FileIdentity file) const override;
@@ -28,6 +30,7 @@ class FileWritingGate final : public WritingGate {
  private:
   [[nodiscard]] Result<SharedStorage> open_for_writing(const OpenRequest& request);
 
+  AllowedFolders allowed_;
   std::vector<FileIdentity> announced_;
   std::vector<SharedWritable> opened_;
 };
