@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "qcow/chain/reference.h"
 #include "qcow/commit/forecast.h"
 #include "qcow/commit/relink.h"
 
@@ -74,7 +75,7 @@ void check_overlay(CommitPlan& plan) {
   }
   const Layer& layer = plan.selection.chain.layer(*overlay);
   const Layer& base = plan.selection.base_layer();
-  auto name = backing_name_for(layer.file, layer.backing_reference.value_or(""), base.image->storage());
+  auto name = reference_to(base.image->storage(), layer.file, style_of(layer.backing_reference.value_or("")));
   if (!name) {
     plan.refusals.push_back(std::move(name).error());
     return;

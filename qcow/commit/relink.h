@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "qcow/chain/image.h"
@@ -8,11 +7,6 @@
 #include "qcow/storage/writable_storage.h"
 
 namespace qchain {
-
-/// How an overlay names `base` from now on: relative to the overlay's folder where its present reference is a relative
-/// name, else absolute. Never a json: name or one with a protocol. Errors: io (the base can't be found by the name).
-[[nodiscard]] Result<std::string> backing_name_for(const std::string& overlay, std::string_view present_reference,
-                                                   const Storage& base);
 
 /// Whether the overlay's header has room for the name; nothing is written. Errors: limit, unsupported, io.
 [[nodiscard]] Result<void> check_relink(const Storage& overlay, std::uint64_t cluster_size, std::string_view name,
