@@ -1,5 +1,7 @@
 #include "qcow/copy/qcow2_writer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <span>
 
@@ -24,12 +26,41 @@ constexpr std::uint64_t table_span(std::uint32_t cluster_bits) {
   return ((std::uint64_t{1} << cluster_bits) / entry_size) << cluster_bits;
 }
 
-std::vector<std::byte> big_endian(std::span<const std::uint64_t> entries, std::uint64_t padded_size) {
-  std::vector<std::byte> bytes(padded_size);
+bool can_hold(std::uint64_t guest_size, std::uint32_t cluster_bits) {
+  return cluster_bits <= format::max_cluster_bits && divide_up(guest_size, table_span(cluster_bits)) <= max_l1_entries;
+}
+
+/// Past the largest there are, where none fits.
+std::uint32_t smallest_fit(std::uint64_t guest_size) {
+  std::uint32_t bits = usual_cluster_bits;
+  while (bits <= format::max_cluster_bits && !can_hold(guest_size, bits)) {
+    ++bits;
+  }
+  return bits;
+}
+
+Error too_large(std::uint64_t guest_size, std::optional<std::uint32_t> chosen_bits) {
+  if (!chosen_bits || !can_hold(guest_size, format::max_cluster_bits)) {
+    return make_error(ErrorKind::limit, "the disk is too large for a qcow2 image").advise("copy to raw");
+  }
+  return make_error(ErrorKind::limit,
+                    fmt::format("the disk is too large for clusters of {} bytes", std::uint64_t{1} << *chosen_bits))
+      .advise("use larger clusters");
+}
+
+std::vector<std::byte> big_endian(std::span<const std::uint64_t> entries) {
+  std::vector<std::byte> bytes(entries.size() * entry_size);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     store_be(bytes, i * entry_size, entries[i]);
   }
   return bytes;
+}
+
+std::span<const std::uint64_t> without_zeros_at_end(std::span<const std::uint64_t> entries) {
+  while (!entries.empty() && entries.back() == 0) {
+    entries = entries.first(entries.size() - 1);
+  }
+  return entries;
 }
 
 }  // namespace
@@ -46,29 +77,30 @@ RefcountSpace refcount_space(std::uint64_t used, std::uint32_t cluster_bits) noe
   return space;
 }
 
-Result<std::unique_ptr<ImageWriter>> Qcow2Writer::create(const WritableFile& file, std::uint64_t guest_size) {
-  std::uint32_t bits = usual_cluster_bits;
-  while (bits <= format::max_cluster_bits && divide_up(guest_size, table_span(bits)) > max_l1_entries) {
-    ++bits;
+Result<std::unique_ptr<ImageWriter>> Qcow2Writer::create(const WritableFile& file, std::uint64_t guest_size,
+                                                         const Qcow2Shape& shape) {
+  const std::uint32_t bits = shape.cluster_bits.value_or(smallest_fit(guest_size));
+  if (!can_hold(guest_size, bits)) {
+    return std::unexpected(too_large(guest_size, shape.cluster_bits).in(file.name()));
   }
-  if (bits > format::max_cluster_bits) {
-    return std::unexpected(
-        make_error(ErrorKind::limit, "the disk is too large for a qcow2 image").in(file.name()).advise("copy to raw"));
-  }
-  return std::unique_ptr<ImageWriter>(new Qcow2Writer(file, guest_size, bits));
+  const format::NewHeader header{.guest_size = guest_size,
+                                 .cluster_bits = bits,
+                                 .l1_entries = static_cast<std::uint32_t>(divide_up(guest_size, table_span(bits))),
+                                 .backing = shape.backing};
+  QC_TRY_IN(file.name(), format::encode_header(header));  // a name without room is found before anything is written
+  return std::unique_ptr<ImageWriter>(new Qcow2Writer(file, header));
 }
 
-Qcow2Writer::Qcow2Writer(const WritableFile& file, std::uint64_t guest_size, std::uint32_t cluster_bits)
-    : file_(file), guest_size_(guest_size), cluster_bits_(cluster_bits) {
-  l1_.resize(divide_up(guest_size, table_span(cluster_bits)));
+Qcow2Writer::Qcow2Writer(const WritableFile& file, format::NewHeader header)
+    : file_(file), header_(std::move(header)), l1_(header_.l1_entries) {
   l2_.resize(cluster_size() / entry_size);
-  l1_offset_ = allocate(divide_up(l1_.size() * entry_size, cluster_size()));
+  header_.l1_offset = allocate(divide_up(l1_.size() * entry_size, cluster_size()));
 }
 
 std::uint64_t Qcow2Writer::allocate(std::uint64_t clusters) noexcept {
   const std::uint64_t first = next_cluster_;
   next_cluster_ += clusters;
-  return first << cluster_bits_;
+  return first << header_.cluster_bits;
 }
 
 Result<void> Qcow2Writer::enter_table(std::uint64_t l1_index) {
@@ -85,22 +117,22 @@ Result<void> Qcow2Writer::flush_table() {
   if (table_index_ == UINT64_MAX) {
     return {};
   }
-  QC_TRY(file_.write(l1_[table_index_] & ~copied_flag, big_endian(l2_, cluster_size())));
+  QC_TRY(file_.write(l1_[table_index_] & ~copied_flag, big_endian(l2_)));
   std::ranges::fill(l2_, 0);
   return {};
 }
 
 Result<Placement> Qcow2Writer::place(Range guest) {
-  QC_TRY(enter_table(guest.start / table_span(cluster_bits_)));
+  QC_TRY(enter_table(guest.start / table_span(header_.cluster_bits)));
   const std::uint64_t in_cluster = guest.start & (cluster_size() - 1);
-  std::uint64_t index = (guest.start >> cluster_bits_) % l2_.size();
+  std::uint64_t index = (guest.start >> header_.cluster_bits) % l2_.size();
   if (l2_[index] == 0) {
     l2_[index] = allocate(1) | copied_flag;
   }
   const std::uint64_t offset = (l2_[index] & ~copied_flag) + in_cluster;
   std::uint64_t length = cluster_size() - in_cluster;
   // Clusters come in ascending order: those after this one are new, and follow it as long as the table lasts.
-  while (length < guest.length && ++index < l2_.size() && (next_cluster_ << cluster_bits_) == offset + length) {
+  while (length < guest.length && ++index < l2_.size() && (next_cluster_ << header_.cluster_bits) == offset + length) {
     l2_[index] = allocate(1) | copied_flag;
     length += cluster_size();
   }
@@ -108,50 +140,39 @@ Result<Placement> Qcow2Writer::place(Range guest) {
 }
 
 Result<void> Qcow2Writer::write_l1() {
-  return file_.write(l1_offset_, big_endian(l1_, l1_.size() * entry_size));
+  return file_.write(header_.l1_offset, big_endian(without_zeros_at_end(l1_)));
 }
 
 Result<void> Qcow2Writer::write_refcounts() {
   const std::uint64_t per_block = cluster_size() / refcount_size;
-  const auto [blocks, table_clusters] = refcount_space(next_cluster_, cluster_bits_);
+  const auto [blocks, table_clusters] = refcount_space(next_cluster_, header_.cluster_bits);
   const std::uint64_t first_block = allocate(blocks);
-  refcount_table_offset_ = allocate(table_clusters);
-  refcount_table_clusters_ = static_cast<std::uint32_t>(table_clusters);
+  header_.refcount_table_offset = allocate(table_clusters);
+  header_.refcount_table_clusters = static_cast<std::uint32_t>(table_clusters);
 
   std::vector<std::uint64_t> table(blocks);
   std::vector<std::byte> block(cluster_size());
   for (std::uint64_t i = 0; i < blocks; ++i) {
-    std::ranges::fill(block, std::byte{0});
     const std::uint64_t used = std::min(per_block, next_cluster_ - i * per_block);
     for (std::uint64_t entry = 0; entry < used; ++entry) {
       store_be(block, entry * refcount_size, std::uint16_t{1});
     }
     table[i] = first_block + i * cluster_size();
-    QC_TRY(file_.write(table[i], block));
+    QC_TRY(file_.write(table[i], Bytes(block).first(used * refcount_size)));
   }
-  return file_.write(refcount_table_offset_, big_endian(table, table_clusters * cluster_size()));
+  return file_.write(header_.refcount_table_offset, big_endian(table));
 }
 
-// Field offsets: the qcow2 specification, "Header".
 Result<void> Qcow2Writer::write_header() {
-  std::vector<std::byte> header(cluster_size());
-  store_be(header, 0, format::magic);
-  store_be(header, 4, std::uint32_t{3});
-  store_be(header, 20, cluster_bits_);
-  store_be(header, 24, guest_size_);
-  store_be(header, 36, static_cast<std::uint32_t>(l1_.size()));
-  store_be(header, 40, l1_offset_);
-  store_be(header, 48, refcount_table_offset_);
-  store_be(header, 56, refcount_table_clusters_);
-  store_be(header, 96, std::uint32_t{4});  // refcount_order
-  store_be(header, 100, format::full_header_length);
-  return file_.write(0, header);
+  return file_.write(0, QC_TRY(format::encode_header(header_)));
 }
 
 Result<void> Qcow2Writer::finish() {
   QC_TRY(flush_table());
   QC_TRY(write_l1());
   QC_TRY(write_refcounts());
+  // Zeros at a table's end were not written: an empty image of large clusters is made of holes.
+  QC_TRY(file_.resize(next_cluster_ << header_.cluster_bits));
   // The header makes the file an image: all that it points to must be on the disk before.
   QC_TRY(file_.sync());
   return write_header();

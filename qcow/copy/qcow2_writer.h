@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "qcow/copy/image_writer.h"
+#include "qcow/format/new_header.h"
 
 namespace qchain {
 
@@ -17,13 +19,21 @@ struct RefcountSpace {
 /// How many clusters 16-bit refcounts need for `used` other clusters and for themselves.
 [[nodiscard]] RefcountSpace refcount_space(std::uint64_t used, std::uint32_t cluster_bits) noexcept;
 
-/// A new qcow2 image: version 3, 16-bit refcounts, no backing file; 64 KiB clusters, larger where the disk needs it.
+/// What a new qcow2 image is like.
+struct Qcow2Shape {
+  std::optional<std::uint32_t> cluster_bits;        ///< 9 to 21; else 64 KiB clusters, larger where the disk needs it
+  std::optional<format::BackingReference> backing;  ///< what is never placed reads as this file's bytes, not as zeros
+};
+
+/// A new qcow2 image: version 3, 16-bit refcounts.
 /// Layout: header, L1 table, then L2 tables and data as they come, refcount blocks and table at the end. Memory: the
 /// L1 table (32 MiB at most) and one L2 table. The header is written last: an unfinished file is no image.
 class Qcow2Writer final : public ImageWriter {
  public:
-  /// `file` is empty and outlives the writer. Errors: limit, where qcow2 can't hold a disk of that size.
-  [[nodiscard]] static Result<std::unique_ptr<ImageWriter>> create(const WritableFile& file, std::uint64_t guest_size);
+  /// `file` is empty and outlives the writer. Errors: limit, where an image of that shape can't hold a disk of that
+  /// size, or has no room for its backing file's name; nothing is written then.
+  [[nodiscard]] static Result<std::unique_ptr<ImageWriter>> create(const WritableFile& file, std::uint64_t guest_size,
+                                                                   const Qcow2Shape& shape = {});
 
   [[nodiscard]] const WritableFile& file() const noexcept override { return file_; }
   [[nodiscard]] Result<Placement> place(Range guest) override;
@@ -32,9 +42,9 @@ class Qcow2Writer final : public ImageWriter {
   [[nodiscard]] Result<void> finish() override;
 
  private:
-  Qcow2Writer(const WritableFile& file, std::uint64_t guest_size, std::uint32_t cluster_bits);
+  Qcow2Writer(const WritableFile& file, format::NewHeader header);
 
-  [[nodiscard]] std::uint64_t cluster_size() const noexcept { return std::uint64_t{1} << cluster_bits_; }
+  [[nodiscard]] std::uint64_t cluster_size() const noexcept { return std::uint64_t{1} << header_.cluster_bits; }
   [[nodiscard]] std::uint64_t allocate(std::uint64_t clusters) noexcept;
   [[nodiscard]] Result<void> enter_table(std::uint64_t l1_index);
   [[nodiscard]] Result<void> flush_table();
@@ -43,12 +53,8 @@ class Qcow2Writer final : public ImageWriter {
   [[nodiscard]] Result<void> write_header();
 
   const WritableFile& file_;
-  std::uint64_t guest_size_;
-  std::uint32_t cluster_bits_;
-  std::uint64_t next_cluster_ = 1;  ///< the first host cluster that is free; 0 is the header's
-  std::uint64_t l1_offset_ = 0;
-  std::uint64_t refcount_table_offset_ = 0;  ///< known when the refcounts have been written
-  std::uint32_t refcount_table_clusters_ = 0;
+  format::NewHeader header_;                ///< the refcount table's place is known when it has been written
+  std::uint64_t next_cluster_ = 1;          ///< the first host cluster that is free; 0 is the header's
   std::vector<std::uint64_t> l1_;           ///< entries as on disk, in host order
   std::vector<std::uint64_t> l2_;           ///< the table under l1_[table_index_]
   std::uint64_t table_index_ = UINT64_MAX;  ///< none yet
