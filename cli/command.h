@@ -29,5 +29,6 @@ struct Command {
 [[nodiscard]] Action declare_commit(CLI::App& app);
 [[nodiscard]] Action declare_verify(CLI::App& app);
 [[nodiscard]] Action declare_retire(CLI::App& app);
+[[nodiscard]] Action declare_snapshot(CLI::App& app);
 
 }  // namespace qchain::cli

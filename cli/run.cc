@@ -19,6 +19,7 @@ constexpr std::array commands = {
     Command{"commit", "Merge layers into the one below them", declare_commit},
     Command{"verify", "Compare the view with an image, or a base with what was merged", declare_verify},
     Command{"retire", "Delete the layers that a finished commit merged", declare_retire},
+    Command{"snapshot", "Make a new overlay on top of a chain", declare_snapshot},
 };
 
 /// The parser of a whole command line, with the action of each command.

@@ -83,7 +83,7 @@ class CommitRun {
     const auto earlier = QC_TRY(store_->load());
     if (earlier && is_unfinished(*earlier)) {
       if (!is_same_commit(*earlier, record_)) {
-        return std::unexpected(unfinished_commit(*earlier, selection_));
+        return std::unexpected(unfinished_commit(*earlier, selection_.base_layer().file));
       }
       record_.base_size_before = earlier->base_size_before;
       // What was moved is still right only if no layer has changed since.

@@ -134,6 +134,9 @@ CommitRecord record_from_json(const json& value) {
   for (const json& file : value.at("merged")) {
     record.merged.push_back(file_from_json(file));
   }
+  if (record.merged.empty()) {
+    throw json::other_error::create(501, "no merged layer", nullptr);
+  }
   if (const json& overlay = value.at("overlay"); !overlay.is_null()) {
     record.overlay = file_from_json(overlay);
   }

@@ -50,7 +50,7 @@ Result<void> sync_folder(const std::string& path) {
 Result<std::optional<CommitRecord>> FileRecordStore::load() const {
   const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) {
-    if (errno == ENOENT) {
+    if (errno == ENOENT || errno == ENAMETOOLONG) {  // no file can have that name, so none was ever saved
       return std::nullopt;
     }
     return fail_errno(errno, "cannot open", path_);

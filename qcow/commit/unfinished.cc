@@ -105,10 +105,10 @@ bool is_same_commit(const CommitRecord& a, const CommitRecord& b) {
          std::ranges::equal(a.merged, b.merged, {}, &RecordedFile::identity, &RecordedFile::identity);
 }
 
-Error unfinished_commit(const CommitRecord& record, const Selection& selection) {
+Error unfinished_commit(const CommitRecord& record, const std::string& base) {
   const std::string image = record.overlay ? record.overlay->path : record.merged.back().path;
-  return make_error(ErrorKind::refused, "another commit into it was begun and is not finished")
-      .in(selection.base_layer().file)
+  return make_error(ErrorKind::refused, "a commit into it was begun and is not finished")
+      .in(base)
       .advise(fmt::format("finish it first: qchain commit --base '{}' --top '{}' '{}'", record.base.path,
                           record.merged.back().path, image));
 }

@@ -23,8 +23,8 @@ namespace qchain {
 /// Both merge the same layers into the same base under the same overlay.
 [[nodiscard]] bool is_same_commit(const CommitRecord& a, const CommitRecord& b);
 
-/// The refusal to begin while another commit into the same base is not finished: names the command that finishes it.
-[[nodiscard]] Error unfinished_commit(const CommitRecord& record, const Selection& selection);
+/// The refusal to begin while another commit into `base` is not finished: names the command that finishes it.
+[[nodiscard]] Error unfinished_commit(const CommitRecord& record, const std::string& base);
 
 /// When an earlier run was cut off after the overlay's header was switched, the chain no longer shows the merged
 /// layers: makes the switch durable and the record `done`. The record, if this request asks for the very commit that is

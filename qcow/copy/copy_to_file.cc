@@ -1,32 +1,13 @@
 #include "qcow/copy/copy_to_file.h"
 
-#include <sys/stat.h>
-
 #include <optional>
 
+#include "qcow/copy/output_name.h"
 #include "qcow/copy/qcow2_writer.h"
 #include "qcow/copy/raw_writer.h"
 
 namespace qchain {
 namespace {
-
-/// All layers of the chain, also those outside the slice: none may be lost.
-Result<void> check_not_a_layer(const Chain& chain, const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) {
-    return {};  // OutputFile says what is wrong with it, if anything
-  }
-  const FileIdentity target{.device = status.st_dev, .inode = status.st_ino};
-  for (std::size_t position = 0; position < chain.depth(); ++position) {
-    const Layer& layer = chain.layer(position);
-    if (layer.image->storage().identity() == target || layer.image->data_storage().identity() == target) {
-      return std::unexpected(make_error(ErrorKind::refused, "belongs to the chain that is to be copied")
-                                 .in(path)
-                                 .advise("choose another name"));
-    }
-  }
-  return {};
-}
 
 Result<std::unique_ptr<ImageWriter>> make_writer(const OutputFile& output, ImageFormat format,
                                                  std::uint64_t guest_size) {
@@ -54,10 +35,7 @@ Error with_aftermath(Error error, const OutputFile& output) {
 }  // namespace
 
 Result<CopyTotals> copy_to_file(const View& view, const CopyTarget& target, const CopyOptions& options) {
-  if (target.path.contains('\0')) {
-    return fail(ErrorKind::invalid_argument, "the output's name holds a NUL byte");
-  }
-  QC_TRY(check_not_a_layer(view.slice().chain, target.path));
+  QC_TRY(check_output_name(target.path, view.slice().chain));
   const std::unique_ptr<OutputFile> output = QC_TRY(OutputFile::create(target.path, target.existing));
   const std::unique_ptr<ImageWriter> writer = QC_TRY(make_writer(*output, target.format, view.size()));
   Result<CopyTotals> totals = copy_view(view, *writer, options);

@@ -1,0 +1,42 @@
+#include "qcow/commit/settled.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "qcow/commit/unfinished.h"
+
+namespace qchain {
+
+namespace {
+
+/// Below a merged top: its base holds now what the layers above it had. The top itself reads as before.
+bool is_inside_what_was_merged(const Layer& layer, const CommitRecord& record) {
+  const bool layers_are_left = record.state == CommitState::done || record.state == CommitState::verified;
+  const RecordedFile file = recorded(layer);
+  return layers_are_left && file != record.merged.back() &&
+         std::ranges::find(record.merged, file) != record.merged.end();
+}
+
+Error merged_away(const Layer& layer, const CommitRecord& record) {
+  return make_error(ErrorKind::refused, fmt::format("reads wrong since a commit merged it into '{}'", record.base.path))
+      .in(layer.file)
+      .advise(fmt::format("'{}' holds it all now", record.overlay ? record.overlay->path : record.base.path));
+}
+
+}  // namespace
+
+Result<void> check_settled(const Chain& chain) {
+  for (std::size_t position = 0; position < chain.depth(); ++position) {
+    const auto record = QC_TRY(FileRecordStore(record_anchor(chain, position)).load());
+    if (record && is_unfinished(*record)) {
+      return std::unexpected(unfinished_commit(*record, chain.layer(position).file));
+    }
+    if (record && is_inside_what_was_merged(chain.active(), *record)) {
+      return std::unexpected(merged_away(chain.active(), *record));
+    }
+  }
+  return {};
+}
+
+}  // namespace qchain
