@@ -17,7 +17,9 @@ constexpr std::uint64_t sector_bytes = 512;
 
 class ChainMaker {
  public:
-  ChainMaker(std::string folder, std::uint64_t seed) : random_(seed) { chain_.folder = std::move(folder); }
+  ChainMaker(std::string folder, std::uint64_t seed, const OverlayMaker& maker) : random_(seed), maker_(maker) {
+    chain_.folder = std::move(folder);
+  }
   MadeChain make();
 
  private:
@@ -29,6 +31,7 @@ class ChainMaker {
   void make_qcow2_layer();
   std::string backing_name(Naming naming);
   LayerOptions create_layer(MadeLayer& layer);
+  void have_overlay_made(MadeLayer& layer);
   void write_to(const MadeLayer& layer, const LayerOptions& options);
   void resize_now_and_then(MadeLayer& layer);
   void snapshot_now_and_then(const MadeLayer& layer);
@@ -37,6 +40,7 @@ class ChainMaker {
 
   MadeChain chain_;
   Random random_;
+  const OverlayMaker& maker_;
 };
 
 std::size_t ChainMaker::random_depth() {
@@ -118,6 +122,23 @@ std::string ChainMaker::backing_name(Naming naming) {
   return R"(json:{"driver":")" + format + R"(","file":{"driver":"file","filename":")" + below.string() + "\"}}";
 }
 
+void ChainMaker::have_overlay_made(MadeLayer& layer) {
+  const MadeLayer& below = chain_.layers[chain_.layers.size() - 2];
+  layer.naming = random_.pick<Naming>({Naming::absolute, Naming::relative, Naming::relative});
+  OverlayWish wish{.image = absolute(below.file),
+                   .image_format = below.format,
+                   .overlay = absolute(layer.file),
+                   .size = layer.size,
+                   .cluster = layer.cluster};
+  if (layer.naming == Naming::relative) {
+    wish.image = std::filesystem::relative(wish.image);
+  }
+  chain_.recipe.note("qchain " +
+                     shell_line({"snapshot", "--format=" + wish.image_format, "--size=" + std::to_string(wish.size),
+                                 "--cluster-size=" + std::to_string(wish.cluster), wish.image, wish.overlay}));
+  maker_(wish);
+}
+
 /// Creates the layer that was just appended to the chain.
 LayerOptions ChainMaker::create_layer(MadeLayer& layer) {
   const bool has_backing = chain_.layers.size() > 1;
@@ -125,6 +146,12 @@ LayerOptions ChainMaker::create_layer(MadeLayer& layer) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   LayerOptions options = random_options(has_backing, path + ".data", random_);
   layer.cluster = options.cluster;
+  if (maker_ && has_backing && random_.chance(40)) {
+    have_overlay_made(layer);
+    LayerOptions plain;
+    plain.cluster = options.cluster;
+    return plain;
+  }
   ImageSpec spec{.options = options.text(), .backing = {}, .backing_format = {}, .size = layer.size};
   if (has_backing) {
     layer.naming =
@@ -208,8 +235,8 @@ MadeChain ChainMaker::make() {
 
 }  // namespace
 
-MadeChain make_random_chain(const std::string& folder, std::uint64_t seed) {
-  return ChainMaker(folder, seed).make();
+MadeChain make_random_chain(const std::string& folder, std::uint64_t seed, const OverlayMaker& maker) {
+  return ChainMaker(folder, seed, maker).make();
 }
 
 }  // namespace qchain::test

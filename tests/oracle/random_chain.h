@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,22 @@ struct MadeChain {
   [[nodiscard]] std::string path(std::size_t position) const { return folder + "/" + layers[position].file; }
 };
 
+/// An overlay that the chain is to have next.
+struct OverlayWish {
+  std::string image;  ///< absolute, or relative to the process's folder
+  std::string image_format;
+  std::string overlay;
+  std::uint64_t size = 0;
+  std::uint64_t cluster = 0;
+};
+/// Makes one; throws where it can't.
+using OverlayMaker = std::function<void(const OverlayWish&)>;
+
 /// Makes a chain in `folder` with qemu-img and qemu-io. All that it does depends on `seed` alone: formats, options,
 /// sizes, names and guest writes over every feature that qchain reads. Throws std::runtime_error when QEMU does not
-/// do what the recipe expects.
-[[nodiscard]] MadeChain make_random_chain(const std::string& folder, std::uint64_t seed);
+/// do what the recipe expects. `maker`: makes some of the overlays, those without special features, instead of
+/// qemu-img.
+[[nodiscard]] MadeChain make_random_chain(const std::string& folder, std::uint64_t seed,
+                                          const OverlayMaker& maker = {});
 
 }  // namespace qchain::test
