@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <ostream>
 
 #include "cli/command.h"
@@ -9,8 +10,10 @@
 #include "cli/interrupts.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "qcow/commit/find_record.h"
 #include "qcow/commit/retire.h"
 #include "qcow/commit/verify_commit.h"
+#include "qcow/storage/read_back_gate.h"
 
 namespace qchain::cli {
 namespace {
@@ -20,11 +23,15 @@ constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 /// How far a commit goes beyond the merge itself.
 enum class Afterwards : std::uint8_t { nothing, verify, verify_and_retire };
 
+/// What --verify says when it stands alone, in the words of CLI11.
+constexpr const char* plain_verify = "true";
+
 struct CommitCommandOptions {
   SourceOptions source;
   bool shallow = false;
   bool dry_run = false;
-  bool verify = false;
+  std::string verify;  ///< empty: not asked for
+  bool sha256 = false;
   bool retire = false;
   std::uint64_t bandwidth = 0;  ///< MiB a second
   std::vector<std::string> scan;
@@ -36,7 +43,14 @@ struct CommitCommandOptions {
     if (retire) {
       return Afterwards::verify_and_retire;
     }
-    return verify ? Afterwards::verify : Afterwards::nothing;
+    return verify.empty() ? Afterwards::nothing : Afterwards::verify;
+  }
+
+  [[nodiscard]] std::optional<DigestKind> whole_digest() const {
+    if (verify != "full") {
+      return std::nullopt;
+    }
+    return sha256 ? DigestKind::with_sha256 : DigestKind::quick;
   }
 };
 
@@ -48,6 +62,7 @@ CommitRequest request_of(const CommitCommandOptions& options) {
   request.plan = {.scan = options.scan,
                   .bitmaps = options.bitmaps == "drop" ? BitmapChoice::drop : BitmapChoice::refuse};
   request.bandwidth = options.bandwidth * mebibyte;
+  request.whole_digest = options.whole_digest();
   return request;
 }
 
@@ -69,24 +84,69 @@ Result<ExitStatus> dry_run(const CommitCommandOptions& options, Io& io) {
   return ExitStatus::done;
 }
 
+/// The image may be gone because the same command has deleted it already, or begun to.
+Result<CommitReport> after_deletion(const CommitCommandOptions& options, Error error) {
+  if (!options.retire || error.kind != ErrorKind::not_found) {
+    return std::unexpected(std::move(error));
+  }
+  if (auto report = find_cut_off_deletion(request_of(options), options.scan)) {
+    return *std::move(report);
+  }
+  return std::unexpected(
+      std::move(error).advise("if an earlier commit --delete removed it: qchain retire BASE goes on"));
+}
+
+/// The bars of a commit's two long steps, one after the other.
+class CommitProgress {
+ public:
+  CommitProgress(Io& io, ProgressStyle style) : io_(io), style_(style) {}
+  [[nodiscard]] auto of(const char* step) {
+    return [this, step](std::uint64_t done, std::uint64_t total) {
+      if (step_ != step) {
+        shown_.reset();
+        shown_.emplace(io_, style_, step);
+        step_ = step;
+      }
+      shown_->update(done, total);
+    };
+  }
+
+ private:
+  Io& io_;
+  ProgressStyle style_;
+  const char* step_ = nullptr;
+  std::optional<Progress> shown_;
+};
+
 Result<CommitReport> merge(const CommitCommandOptions& options, const Interrupts& interrupts, Io& io) {
   const AllowedFolders allowed = QC_TRY(AllowedFolders::only(options.source.allow));
   FileGate looking(Locking::none, allowed);
   FileWritingGate working(allowed);  // its locks end here: verification and retirement take their own
-  Progress progress(io, options.progress, "Block Commit");
-  auto report = commit(request_of(options),
-                       {.looking = looking,
-                        .working = working,
-                        .records = records_beside,
-                        .progress = [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); },
-                        .stop = interrupts.token()});
+  CommitProgress progress(io, options.progress);
+  auto report = commit(request_of(options), {.looking = looking,
+                                             .working = working,
+                                             .records = records_beside,
+                                             .progress = progress.of("Block Commit"),
+                                             .stop = interrupts.token(),
+                                             .digest_progress = progress.of("Digest")});
   if (!report && report.error().kind == ErrorKind::interrupted) {
     return std::unexpected(std::move(report)
                                .error()
                                .in(options.source.image)
                                .advise("it reads as before; run the same command again to go on"));
   }
-  return report;
+  return report ? std::move(report) : after_deletion(options, std::move(report).error());
+}
+
+/// What a check found is printed here. True: good.
+Result<bool> check_base(const CommitCommandOptions& options, const CommitReport& report, RecordStore& records,
+                        const CompareOptions& how, Io& io) {
+  FileGate cached(Locking::shared_read);
+  ReadBackGate from_disk;
+  const CommitCheck check =
+      QC_TRY(options.whole_digest() ? verify_whole(records, from_disk, how) : verify_commit(records, cached, how));
+  print_check(report.record.base.path, check, options.output, io.out);
+  return check.good();
 }
 
 Result<ExitStatus> go_on(const CommitCommandOptions& options, const CommitReport& report, const Interrupts& interrupts,
@@ -96,18 +156,22 @@ Result<ExitStatus> go_on(const CommitCommandOptions& options, const CommitReport
   CompareOptions how;
   how.progress = [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
   how.stop = interrupts.token();
-  if (options.afterwards() == Afterwards::verify_and_retire) {
-    const Retirement retirement = QC_TRY(retire(records, how, options.scan));
-    print_retirement(retirement, options.output, io.out);
-    return ExitStatus::done;
+  const bool retires = options.afterwards() == Afterwards::verify_and_retire;
+  // A retirement compares with the layers by itself.
+  if ((!retires || options.whole_digest()) && !QC_TRY(check_base(options, report, records, how, io))) {
+    return ExitStatus::negative;
   }
-  FileGate gate(Locking::shared_read, QC_TRY(AllowedFolders::only(options.source.allow)));
-  const CommitCheck check = QC_TRY(verify_commit(records, gate, how));
-  print_check(report.record.base.path, check, options.output, io.out);
-  return check.good() ? ExitStatus::done : ExitStatus::negative;
+  if (retires) {
+    print_retirement(QC_TRY(retire(records, how, options.scan)), options.output, io.out);
+  }
+  return ExitStatus::done;
 }
 
 Result<ExitStatus> commit_command(const CommitCommandOptions& options, Io& io) {
+  if (options.sha256 && !options.whole_digest()) {
+    return std::unexpected(make_error(ErrorKind::invalid_argument, "--sha256 records a digest of the whole view")
+                               .advise("say --verify=full too"));
+  }
   if (options.dry_run) {
     return dry_run(options, io);
   }
@@ -120,13 +184,20 @@ Result<ExitStatus> commit_command(const CommitCommandOptions& options, Io& io) {
   return go_on(options, report, interrupts, io);
 }
 
+std::string refuse_other_than_full(const std::string& word) {
+  return word == plain_verify || word == "full" ? std::string() : "takes no value, or full: --verify=full";
+}
+
 void add_commit_options(CLI::App& app, CommitCommandOptions& options) {
   auto* base = app.add_option("--base", options.source.base, "Layer that is merged into; default: the bottom");
   base->option_text("LAYER");
   app.add_option("--top", options.source.top, "Last layer that is merged; default: IMAGE")->option_text("LAYER");
   app.add_flag("--shallow", options.shallow, "Merge into the layer just under the top")->excludes(base);
   app.add_flag("--dry-run", options.dry_run, "Show the plan, to the byte, and write nothing");
-  app.add_flag("--verify", options.verify, "Afterwards compare the base with the merged layers");
+  auto* verify =
+      app.add_flag("--verify", options.verify, "Afterwards compare the base with the layers; =full: see below");
+  verify->check(refuse_other_than_full);
+  app.add_flag("--sha256", options.sha256, "Record the view's SHA-256 too; with --verify=full")->needs(verify);
   app.add_flag("--delete", options.retire, "Afterwards verify, then delete the merged layers");
   app.add_option("--bandwidth", options.bandwidth, "Copy no faster than this")->option_text("MiB/s");
   add_folders(app, "--scan", options.scan, "Look here too for images that hang on them");
@@ -148,6 +219,8 @@ Action declare_commit(CLI::App& app) {
   app.footer(
       "Nothing is deleted without --delete. Interrupted at any moment, IMAGE reads as\n"
       "before, and the same command goes on; BASE.qchain.json says how far it is.\n"
+      "--verify=full takes a digest of all that top reads before the first write, and\n"
+      "reads all of the base back from the disk afterwards.\n"
       "\n"
       "Example: merge layers 2 and 3 into layer 1; vm.qcow2 stays the active image\n"
       "  qchain commit --base 'vda[1]' --top 'vda[3]' vm.qcow2");

@@ -1,5 +1,7 @@
 #include "cli/layer_facts.h"
 
+#include "qcow/commit/find_record.h"
+
 namespace qchain::cli {
 namespace {
 
@@ -14,7 +16,9 @@ Result<LayerFacts> facts_of(const Chain& chain, std::size_t position) {
   facts.snapshots = QC_TRY_IN(layer.file, layer.image->snapshots());
   facts.bitmaps = QC_TRY_IN(layer.file, layer.image->bitmaps());
   // A record that can't be read is a matter for commit and verify; the chain can be shown all the same.
-  facts.commit = FileRecordStore(layer.file).load().value_or(std::nullopt);
+  if (auto found = record_of_layer(chain, position)) {
+    facts.commit = std::move(found->record);
+  }
   return facts;
 }
 

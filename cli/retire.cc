@@ -8,6 +8,7 @@
 #include "cli/interrupts.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "qcow/commit/find_record.h"
 
 namespace qchain::cli {
 namespace {
@@ -21,7 +22,7 @@ struct RetireOptions {
 
 Result<ExitStatus> retire_command(const RetireOptions& options, Io& io) {
   const Interrupts interrupts;  // before there are other threads
-  FileRecordStore records(options.base);
+  FileRecordStore records(QC_TRY(find_record(options.base)).anchor);
   Progress progress(io, options.progress, "Verify");
   CompareOptions how;
   how.progress = [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
@@ -35,13 +36,14 @@ Result<ExitStatus> retire_command(const RetireOptions& options, Io& io) {
 
 Action declare_retire(CLI::App& app) {
   auto options = std::make_shared<RetireOptions>();
-  app.add_option("BASE", options->base, "The base that a finished commit merged into")->required()->option_text(" ");
+  app.add_option("BASE", options->base, "Base of a finished commit, or its record")->required()->option_text(" ");
   add_folders(app, "--scan", options->scan, "Look here too for images that hang on them");
   add_output(app, options->output);
   add_progress(app, options->progress);
   app.footer(
       "Verifies the base against the merged layers first, and refuses when they differ,\n"
       "were changed since, are open anywhere, or when another image hangs on them.\n"
+      "For a base on a block device, name the record: DIR/NAME.qchain.json.\n"
       "\n"
       "Example:\n"
       "  qchain retire base.raw");

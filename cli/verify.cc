@@ -1,11 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "cli/command.h"
 #include "cli/commit_report.h"
 #include "cli/interrupts.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "qcow/commit/find_record.h"
+#include "qcow/verify/disk_digest.h"
 
 namespace qchain::cli {
 namespace {
@@ -14,9 +17,26 @@ struct VerifyOptions {
   SourceOptions source;
   std::string target;
   std::string target_format;
+  bool sha256 = false;
   OutputStyle output = OutputStyle::human;
   ProgressStyle progress = ProgressStyle::automatic;
 };
+
+/// SHA-256 of the view, if it was asked for.
+Result<std::optional<DiskDigest>> digest_if_wanted(const VerifyOptions& options, const View& view,
+                                                   const CompareOptions& how) {
+  if (!options.sha256) {
+    return std::nullopt;
+  }
+  return QC_TRY(
+      digest_of(view, {0, view.size()}, {.kind = DigestKind::with_sha256, .progress = how.progress, .stop = how.stop}));
+}
+
+Result<ExitStatus> digest_only(const VerifyOptions& options, const CompareOptions& how, Io& io) {
+  const View view(QC_TRY(open_slice(options.source)), ViewCaches{});
+  print_digest(options.source.image, *QC_TRY(digest_if_wanted(options, view, how)), options.output, io.out);
+  return ExitStatus::done;
+}
 
 Result<ExitStatus> verify_target(const VerifyOptions& options, const CompareOptions& how, Io& io) {
   const ViewCaches caches;
@@ -28,15 +48,18 @@ Result<ExitStatus> verify_target(const VerifyOptions& options, const CompareOpti
   target.allow = options.source.allow;
   const View other(QC_TRY(open_slice(target)), caches);
   const Comparison comparison = QC_TRY(compare(view, other, how));
-  print_comparison(options.target, comparison, options.output, io.out);
+  const auto digest = QC_TRY(digest_if_wanted(options, view, how));
+  print_comparison(options.target, comparison, digest, options.output, io.out);
   return comparison.same() ? ExitStatus::done : ExitStatus::negative;
 }
 
 Result<ExitStatus> verify_base(const VerifyOptions& options, const CompareOptions& how, Io& io) {
-  FileRecordStore records(options.source.image);
+  const FoundRecord found = QC_TRY(find_record_in_chain(options.source.image));
+  FileRecordStore records(found.anchor);
   FileGate gate(locking_for(options.source), QC_TRY(AllowedFolders::only(options.source.allow)));
-  const CommitCheck check = QC_TRY_IN(options.source.image, verify_commit(records, gate, how));
-  print_check(options.source.image, check, options.output, io.out);
+  const std::string& base = found.anchor == options.source.image ? found.anchor : found.record.base.path;
+  const CommitCheck check = QC_TRY_IN(base, verify_commit(records, gate, how));
+  print_check(base, check, options.output, io.out);
   return check.good() ? ExitStatus::done : ExitStatus::negative;
 }
 
@@ -46,7 +69,10 @@ Result<ExitStatus> verify(const VerifyOptions& options, Io& io) {
   CompareOptions how;
   how.progress = [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
   how.stop = interrupts.token();
-  return options.target.empty() ? verify_base(options, how, io) : verify_target(options, how, io);
+  if (!options.target.empty()) {
+    return verify_target(options, how, io);
+  }
+  return options.sha256 ? digest_only(options, how, io) : verify_base(options, how, io);
 }
 
 }  // namespace
@@ -59,19 +85,24 @@ Action declare_verify(CLI::App& app) {
   app.add_option("--target-format", options->target_format, "Format of TARGET; default: recognised")
       ->option_text("raw|qcow2")
       ->check(CLI::IsMember({"raw", "qcow2"}));
+  app.add_flag("--sha256", options->sha256, "Print the SHA-256 of the view, as of a flat copy");
   add_output(app, options->output);
   add_progress(app, options->progress);
   add_force_share(app, options->source);
   add_allow(app, options->source);
   add_image_format(app, options->source);
   app.footer(
-      "Without TARGET, the record of a commit beside IMAGE says what it should read as.\n"
+      "Without TARGET, the record of a commit says what a base should read as: IMAGE is\n"
+      "that base, an image above it, or the record (BASE.qchain.json) itself. But with\n"
+      "--sha256 and without TARGET only the digest is printed.\n"
       "Exit status 0: they read the same; 1: they differ; 2: an error.\n"
       "\n"
       "Example: is the copy right?\n"
       "  qchain verify --top 2 vm.qcow2 old.qcow2\n"
       "Example: does a base still read as what was merged into it?\n"
-      "  qchain verify base.raw");
+      "  qchain verify base.raw\n"
+      "Example: what sha256sum says of a flat raw copy, without making one\n"
+      "  qchain verify --sha256 vm.qcow2");
   return [options](Io& io) { return verify(*options, io); };
 }
 

@@ -9,6 +9,7 @@
 #include "qcow/commit/open_base.h"
 #include "qcow/commit/relink.h"
 #include "qcow/commit/unfinished.h"
+#include "qcow/commit/whole_digest.h"
 
 namespace qchain {
 
@@ -62,13 +63,14 @@ class CommitRun {
       : request_(request), around_(around), selection_(std::move(selection)) {}
 
   Result<CommitReport> run() {
-    const CommitPlan plan = QC_TRY(plan_commit(selection_, request_.plan));
+    store_ = around_.records(record_anchor(selection_.chain, selection_.base));
+    const auto earlier = QC_TRY(store_->load());
+    const CommitPlan plan = QC_TRY(plan_commit(selection_, request_.plan, earlier));
     if (!plan.refusals.empty()) {
       return std::unexpected(plan.refusals.front());
     }
     const auto base = QC_TRY(open_base(selection_, around_.working));
-    store_ = around_.records(record_anchor(selection_.chain, selection_.base));
-    QC_TRY(begin(plan));
+    QC_TRY(begin(plan, earlier));
     if (!moved_) {
       QC_TRY(move(plan, *base));
     }
@@ -78,25 +80,55 @@ class CommitRun {
 
  private:
   /// A record of this very commit is gone on from; one of another commit that is not finished is in the way.
-  Result<void> begin(const CommitPlan& plan) {
+  Result<void> begin(const CommitPlan& plan, const std::optional<CommitRecord>& earlier) {
     record_ = new_record(plan);
-    const auto earlier = QC_TRY(store_->load());
-    if (earlier && is_unfinished(*earlier)) {
-      if (!is_same_commit(*earlier, record_)) {
-        return std::unexpected(unfinished_commit(*earlier, selection_.base_layer().file));
-      }
-      record_.base_size_before = earlier->base_size_before;
-      // What was moved is still right only if no layer has changed since.
-      const bool unchanged = earlier->merged == record_.merged;
-      record_.moved_to = unchanged ? earlier->moved_to : 0;
-      if (unchanged && earlier->state == CommitState::relinking) {
-        record_.outcome = earlier->outcome;
-        record_.content = earlier->content;
-        moved_ = true;  // that state is only noted when the base is whole and durable
-      }
+    const bool goes_on = earlier && is_same_commit(*earlier, record_);
+    if (earlier && is_unfinished(*earlier) && !goes_on) {
+      return std::unexpected(unfinished_commit(*earlier, selection_.base_layer().file));
+    }
+    if (goes_on) {
+      go_on_from(*earlier);
+    }
+    if (request_.whole_digest) {
+      QC_TRY(digest_whole(goes_on));
     }
     // From here on `info` can tell that the base is being changed, and what finishes it.
     return store_->save(record_);
+  }
+
+  void go_on_from(const CommitRecord& earlier) {
+    // What was read and moved is still right only if no layer has changed since.
+    const bool unchanged = earlier.merged == record_.merged;
+    record_.whole = unchanged ? earlier.whole : std::nullopt;
+    if (!is_unfinished(earlier)) {
+      return;
+    }
+    record_.base_size_before = earlier.base_size_before;
+    record_.moved_to = unchanged ? earlier.moved_to : 0;
+    if (unchanged && earlier.state == CommitState::relinking) {
+      record_.outcome = earlier.outcome;
+      record_.content = earlier.content;
+      moved_ = true;  // that state is only noted when the base is whole and durable
+    }
+  }
+
+  /// A digest that was taken before the first write stays: read again, it would prove less, for a write that went
+  /// astray in an earlier run shows through the layers above by now.
+  Result<void> digest_whole(bool writing_has_begun) {
+    const bool wants_sha256 = request_.whole_digest == DigestKind::with_sha256;
+    if (record_.whole && (!wants_sha256 || !record_.whole->view.sha256.empty())) {
+      return {};
+    }
+    WholeDigest taken = QC_TRY(take_whole_digest(
+        selection_, {.kind = *request_.whole_digest, .progress = around_.digest_progress, .stop = around_.stop}));
+    if (record_.whole && (taken.view.xxh3 != record_.whole->view.xxh3 || taken.tail != record_.whole->tail)) {
+      return std::unexpected(make_error(ErrorKind::corrupt, "its view no longer reads as before the commit was begun")
+                                 .in(selection_.top_layer().file)
+                                 .advise("look at the base with qemu-img check; nothing more was written"));
+    }
+    taken.before_first_write = record_.whole ? record_.whole->before_first_write : !writing_has_begun;
+    record_.whole = std::move(taken);
+    return {};
   }
 
   Result<void> move(const CommitPlan& plan, BaseWriter& base) {
@@ -174,7 +206,8 @@ class CommitRun {
 Result<CommitPlan> plan_only(const CommitRequest& request, CommitSurroundings surroundings) {
   const Chain chain = QC_TRY(Chain::open(request.image, surroundings.looking, {.format = request.format}));
   const Selection selection = QC_TRY(lock_selection(request, chain, surroundings));
-  CommitPlan plan = QC_TRY(plan_commit(selection, request.plan));
+  const auto earlier = QC_TRY(surroundings.records(record_anchor(selection.chain, selection.base))->load());
+  CommitPlan plan = QC_TRY(plan_commit(selection, request.plan, earlier));
   if (auto base = open_base(selection, surroundings.working); !base) {
     plan.refusals.push_back(std::move(base).error());
   }

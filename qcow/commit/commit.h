@@ -23,6 +23,7 @@ struct CommitRequest {
   PlanOptions plan;
   std::uint64_t bandwidth = 0;                            ///< bytes a second; 0: no limit
   std::chrono::milliseconds checkpoint_interval{10'000};  ///< between two notes of how far the copying is
+  std::optional<DigestKind> whole_digest{};               ///< of the whole view, read before the first write
 };
 
 /// What the engine needs from outside: real files, or a simulation that crashes.
@@ -33,6 +34,8 @@ struct CommitSurroundings {
   std::function<std::unique_ptr<RecordStore>(const std::string& base)> records;
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;  ///< may be empty
   std::stop_token stop;
+  /// Of the reading for the whole view's digest; may be empty.
+  std::function<void(std::uint64_t done, std::uint64_t total)> digest_progress{};
 };
 
 struct CommitReport {

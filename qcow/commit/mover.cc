@@ -4,8 +4,8 @@
 
 #include "qcow/commit/digest.h"
 #include "qcow/commit/moves.h"
-#include "qcow/commit/ordered_reader.h"
 #include "qcow/commit/throttle.h"
+#include "qcow/verify/ordered_reader.h"
 
 namespace qchain {
 

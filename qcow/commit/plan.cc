@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "qcow/chain/reference.h"
 #include "qcow/commit/forecast.h"
 #include "qcow/commit/relink.h"
+#include "qcow/commit/unfinished.h"
 
 namespace qchain {
 
@@ -40,13 +42,33 @@ void check_space(CommitPlan& plan) {
   }
 }
 
-void check_siblings(CommitPlan& plan, const PlanOptions& options) {
+/// What an earlier commit merged into the base and left there.
+bool was_merged(const std::string& sibling, const std::optional<CommitRecord>& earlier) {
+  std::error_code error;
+  return earlier && earlier->state >= CommitState::done &&
+         std::ranges::any_of(earlier->merged, [&](const RecordedFile& file) {
+           return std::filesystem::equivalent(file.path, sibling, error);
+         });
+}
+
+void refuse_merged_sibling(CommitPlan& plan, const Sibling& sibling) {
+  const std::string& base = plan.selection.base_layer().file;
+  const std::string anchor = record_anchor(plan.selection.chain, plan.selection.base);
+  refuse(plan, base, ErrorKind::refused,
+         fmt::format("'{}' hangs on it, which an earlier commit has merged into it", sibling.file),
+         fmt::format("delete what is merged first: qchain retire '{}'",
+                     anchor == base ? base : FileRecordStore(anchor).path()));
+}
+
+void check_siblings(CommitPlan& plan, const PlanOptions& options, const std::optional<CommitRecord>& earlier) {
   auto folders = folders_of(plan.selection);
   folders.insert(folders.end(), options.scan.begin(), options.scan.end());
   plan.siblings = find_siblings(plan.selection, folders);
   for (const Sibling& sibling : plan.siblings) {
     // The top's own content reads the same afterwards; what lies below it changes under whoever else uses it.
-    if (sibling.hangs_on != plan.selection.top) {
+    if (sibling.hangs_on == plan.selection.base && was_merged(sibling.file, earlier)) {
+      refuse_merged_sibling(plan, sibling);
+    } else if (sibling.hangs_on != plan.selection.top) {
       refuse(plan, plan.selection.chain.layer(sibling.hangs_on).file, ErrorKind::refused,
              fmt::format("'{}' hangs on it too and would read wrong data afterwards", sibling.file),
              "flatten that image first (qchain copy), or move it out of the way if it is not used any more");
@@ -93,12 +115,13 @@ void check_overlay(CommitPlan& plan) {
 
 }  // namespace
 
-Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options) {
+Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options,
+                               const std::optional<CommitRecord>& earlier) {
   CommitPlan plan(selection);
   plan.base_size = selection.base_layer().image->size();
   plan.view_size = selection.top_layer().image->size();
   check_overlay(plan);
-  check_siblings(plan, options);
+  check_siblings(plan, options, earlier);
   QC_TRY(check_bitmaps(plan, options));
   QC_TRY(forecast_moves(plan));
   check_space(plan);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,7 +49,9 @@ struct CommitPlan {
   [[nodiscard]] std::uint64_t work() const noexcept { return totals.copied + totals.cloned + totals.zeroed; }
 };
 
-/// Errors: io, corrupt (ranges that no layer can give: nothing can be planned then).
-[[nodiscard]] Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options);
+/// `earlier`: the record of an earlier commit into this base, if there is one. Errors: io, corrupt (ranges that no
+/// layer can give: nothing can be planned then).
+[[nodiscard]] Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options,
+                                             const std::optional<CommitRecord>& earlier = {});
 
 }  // namespace qchain

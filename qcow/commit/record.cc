@@ -115,6 +115,42 @@ std::optional<MergedContent> content_from_json(const json& value) {
   return content;
 }
 
+json digest_to_json(const DiskDigest& digest) {
+  json value{{"size", digest.size}, {"xxh3-128", digest.xxh3}};
+  if (!digest.sha256.empty()) {
+    value["sha256"] = digest.sha256;
+  }
+  return value;
+}
+
+DiskDigest digest_from_json(const json& value) {
+  return {.size = value.at("size").get<std::uint64_t>(),
+          .xxh3 = value.at("xxh3-128").get<std::string>(),
+          .sha256 = value.value("sha256", std::string())};
+}
+
+json whole_to_json(const std::optional<WholeDigest>& whole) {
+  if (!whole) {
+    return {};
+  }
+  return {{"view", digest_to_json(whole->view)},
+          {"tail", digest_to_json(whole->tail)},
+          {"before-first-write", whole->before_first_write},
+          {"differs", whole->differs}};
+}
+
+/// Records of earlier times have no such member.
+std::optional<WholeDigest> whole_from_json(const json& record) {
+  const auto found = record.find("whole");
+  if (found == record.end() || found->is_null()) {
+    return std::nullopt;
+  }
+  return WholeDigest{.view = digest_from_json(found->at("view")),
+                     .tail = digest_from_json(found->at("tail")),
+                     .differs = found->at("differs").get<bool>(),
+                     .before_first_write = found->at("before-first-write").get<bool>()};
+}
+
 CommitState state_from_json(const json& value) {
   const auto name = value.get<std::string>();
   for (std::size_t i = 0; i < state_names.size(); ++i) {
@@ -147,6 +183,7 @@ CommitRecord record_from_json(const json& value) {
   record.forecast = totals_from_json(value.at("forecast"));
   record.outcome = totals_from_json(value.at("outcome"));
   record.content = content_from_json(value.at("content"));
+  record.whole = whole_from_json(value);
   return record;
 }
 
@@ -174,7 +211,8 @@ std::string to_json(const CommitRecord& record) {
                    {"moved-to", record.moved_to},
                    {"forecast", totals_to_json(record.forecast)},
                    {"outcome", totals_to_json(record.outcome)},
-                   {"content", content_to_json(record.content)}};
+                   {"content", content_to_json(record.content)},
+                   {"whole", whole_to_json(record.whole)}};
   return value.dump(2) + "\n";
 }
 

@@ -10,6 +10,7 @@
 #include "qcow/commit/digest.h"
 #include "qcow/core/error.h"
 #include "qcow/storage/storage.h"
+#include "qcow/verify/disk_digest.h"
 
 namespace qchain {
 
@@ -51,6 +52,15 @@ struct AskedFor {
   friend bool operator==(const AskedFor&, const AskedFor&) = default;
 };
 
+/// What the whole base must read as afterwards, through its own backing files, to its last byte.
+struct WholeDigest {
+  DiskDigest view;       ///< what the top read as
+  DiskDigest tail;       ///< what a longer base keeps behind that; of zeros, where the top hid it from an overlay
+  bool differs = false;  ///< the base was read back last, and was not that
+  bool before_first_write = true;  ///< else taken when an earlier run had begun to write, through the layers above
+  friend bool operator==(const WholeDigest&, const WholeDigest&) = default;
+};
+
 /// What a commit is about and how far it is: the content of BASE.qchain.json.
 struct CommitRecord {
   CommitState state = CommitState::copying;
@@ -66,6 +76,7 @@ struct CommitRecord {
   CommitTotals forecast;
   CommitTotals outcome;
   std::optional<MergedContent> content;  ///< with its digest; none until all of it was read
+  std::optional<WholeDigest> whole;      ///< only where it was asked for
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
 };
 

@@ -114,6 +114,12 @@ Result<void> verify_before(RecordStore& records, const CompareOptions& options) 
   if (!check.good()) {
     return fail(ErrorKind::refused, "the base does not read as the overlays that were merged into it");
   }
+  const auto record = QC_TRY(records.load());
+  if (record && record->whole && record->whole->differs) {
+    return std::unexpected(make_error(ErrorKind::refused, "the whole base did not read as before the first write")
+                               .in(record->base.path)
+                               .advise("nothing was deleted; look with qchain commit --verify=full again"));
+  }
   return {};
 }
 

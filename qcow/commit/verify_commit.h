@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "qcow/commit/record.h"
+#include "qcow/commit/whole_digest.h"
 #include "qcow/storage/gate.h"
 #include "qcow/verify/compare.h"
 
@@ -12,13 +14,16 @@ namespace qchain {
 enum class CheckedBy : std::uint8_t {
   layers,  ///< against the merged layers, which are still there
   digest,  ///< against the digest in the record: the layers are retired, or are no longer what was merged
+  whole,   ///< all of it against the digest of the whole view that was read before the first write
 };
 
 /// What the check of a finished commit found.
 struct CommitCheck {
   CheckedBy by = CheckedBy::layers;
-  Comparison comparison;      ///< by layers
-  bool digest_agrees = true;  ///< by digest
+  Comparison comparison;      ///< by layers; by whole: where that found a difference, what the layers tell of its place
+  bool digest_agrees = true;  ///< by digest, whole
+  std::optional<WholeDigest> whole;  ///< by whole: what was expected
+  WholeDifference difference;        ///< by whole: which part disagrees
   [[nodiscard]] bool good() const noexcept { return comparison.same() && digest_agrees; }
 };
 
@@ -27,5 +32,10 @@ struct CommitCheck {
 /// Errors: refused (no record, the commit is not finished, nothing left to compare with), locked, io, corrupt,
 /// interrupted.
 [[nodiscard]] Result<CommitCheck> verify_commit(RecordStore& records, Gate& gate, const CompareOptions& options);
+
+/// Reads the whole base of a finished commit and checks it against the digest that was taken of the whole view before
+/// the first write; notes `verified` in the record, or takes it back. On a difference the merged layers, where they are
+/// there, tell its place. Errors: as verify_commit(); refused (the record has no such digest).
+[[nodiscard]] Result<CommitCheck> verify_whole(RecordStore& records, Gate& gate, const CompareOptions& options);
 
 }  // namespace qchain

@@ -4,11 +4,28 @@
 
 #include <algorithm>
 
+#include "qcow/storage/file_storage.h"
 #include "qcow/storage/image_lock.h"
 #include "qcow/storage/judged_open.h"
 #include "qcow/storage/writable_file_storage.h"
 
 namespace qchain {
+namespace {
+
+/// A command that writes takes no -U.
+Result<void> lock(int fd, Permissions used, Permissions unshared, const OpenRequest& request) {
+  const auto lock = ImageLock::acquire(fd, used, unshared);
+  if (lock) {
+    return {};
+  }
+  Error error = lock.error();
+  if (error.kind == ErrorKind::locked) {
+    error.advice = "shut the guest down or end that process first, or commit on the running guest (virsh blockcommit)";
+  }
+  return std::unexpected(with_origin(std::move(error).in(request.path), request));
+}
+
+}  // namespace
 
 Result<SharedStorage> FileWritingGate::open(const OpenRequest& request) {
   struct stat status{};
@@ -17,16 +34,22 @@ Result<SharedStorage> FileWritingGate::open(const OpenRequest& request) {
   if (there && std::ranges::find(announced_, identity) != announced_.end()) {
     return open_for_writing(request);
   }
-  return FileGate(Locking::shared_read, allowed_).open(request);
+  return open_for_reading(request);
+}
+
+Result<SharedStorage> FileWritingGate::open_for_reading(const OpenRequest& request) {
+  UniqueFd fd = QC_TRY(open_judged(request, AccessMode::read, allowed_));
+  const Permissions used{Permission::consistent_read};
+  QC_TRY(lock(fd.get(), used, {Permission::write, Permission::resize}, request));
+  return FileStorage::adopt(std::move(fd), request.path);
 }
 
 Result<SharedStorage> FileWritingGate::open_for_writing(const OpenRequest& request) {
   UniqueFd fd = QC_TRY(open_judged(request, AccessMode::read_write, allowed_));
   const Permissions used{Permission::consistent_read, Permission::write, Permission::resize};
-  const auto lock = ImageLock::acquire(fd.get(), used, {Permission::write, Permission::resize});
-  if (!lock) {
-    return std::unexpected(with_origin(Error(lock.error()).in(request.path), request));
-  }
+  // QEMU's readers of an overlay let others write to a raw backing file: only who forbids reading keeps them out.
+  const Permissions unshared{Permission::consistent_read, Permission::write, Permission::resize};
+  QC_TRY(lock(fd.get(), used, unshared, request));
   SharedWritable storage = QC_TRY(WritableFileStorage::adopt(std::move(fd), request.path));
   opened_.push_back(storage);
   return storage;

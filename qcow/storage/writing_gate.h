@@ -18,8 +18,9 @@ class WritingGate : public Gate {
   [[nodiscard]] virtual SharedWritable writable(FileIdentity file) const = 0;
 };
 
-/// For local files, with QEMU's locks: write and resize on the files to be written, shared reading on the rest; nobody
-/// else may write or resize any of them until they are closed.
+/// For local files, with QEMU's locks: write and resize on the files to be written, which nobody else may even read
+/// meanwhile (but without locks); shared reading on the rest. Nobody else may write or resize any of them until they
+/// are closed.
 class FileWritingGate final : public WritingGate {
  public:
   explicit FileWritingGate(AllowedFolders allowed = {}) noexcept : allowed_(std::move(allowed)) {}
@@ -28,6 +29,7 @@ class FileWritingGate final : public WritingGate {
   [[nodiscard]] SharedWritable writable(FileIdentity file) const override;
 
  private:
+  [[nodiscard]] Result<SharedStorage> open_for_reading(const OpenRequest& request);
   [[nodiscard]] Result<SharedStorage> open_for_writing(const OpenRequest& request);
 
   AllowedFolders allowed_;

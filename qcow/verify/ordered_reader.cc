@@ -1,4 +1,4 @@
-#include "qcow/commit/ordered_reader.h"
+#include "qcow/verify/ordered_reader.h"
 
 namespace qchain {
 
