@@ -195,7 +195,7 @@ void add_commit_options(CLI::App& app, CommitCommandOptions& options) {
   app.add_flag("--shallow", options.shallow, "Merge into the layer just under the top")->excludes(base);
   app.add_flag("--dry-run", options.dry_run, "Show the plan, to the byte, and write nothing");
   auto* verify =
-      app.add_flag("--verify", options.verify, "Afterwards compare the base with the layers; =full: see below");
+      app.add_flag("--verify", options.verify, "Afterwards compare base and layers; =full: see below");
   verify->check(refuse_other_than_full);
   app.add_flag("--sha256", options.sha256, "Record the view's SHA-256 too; with --verify=full")->needs(verify);
   app.add_flag("--delete", options.retire, "Afterwards verify, then delete the merged layers");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -88,6 +89,12 @@ void print_notes(const CommitPlan& plan, std::ostream& out) {
   }
 }
 
+/// Of a base on a block device it is not: then the user has to be told.
+bool is_beside_base(const CommitReport& report) {
+  std::error_code error;
+  return std::filesystem::equivalent(report.anchor, report.record.base.path, error);
+}
+
 std::string finished_text(const CommitRecord& record) {
   const std::string what = record.merged.size() == 1 ? "1 layer" : fmt::format("{} layers", record.merged.size());
   std::string text =
@@ -96,7 +103,7 @@ std::string finished_text(const CommitRecord& record) {
   if (record.overlay) {
     text += fmt::format("; {} is backed by '{}' now", printable(record.overlay->path), printable(record.backing_name));
   }
-  return text;
+  return text + "\n";
 }
 
 void add_difference(Json& json, const Comparison& comparison) {
@@ -190,7 +197,10 @@ void print_commit(const CommitReport& report, OutputStyle style, std::ostream& o
     print_json(out, Json::parse(to_json(report.record)));
     return;
   }
-  out << (report.was_finished ? "was merged already: " : "") << finished_text(report.record) << '\n';
+  out << (report.was_finished ? "was merged already: " : "") << finished_text(report.record);
+  if (!is_beside_base(report)) {
+    out << fmt::format("record: {}\n", printable(FileRecordStore(report.anchor).path()));
+  }
 }
 
 void print_comparison(const std::string& target, const Comparison& comparison, const std::optional<DiskDigest>& digest,

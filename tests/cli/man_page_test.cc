@@ -28,7 +28,7 @@ Names options_in_help(const std::string& command) {
   for (const std::string& line : lines_of(cli::help_text(command))) {
     std::smatch match;
     if (std::regex_search(line, match, head)) {
-      options.merge(found_in(match[1], std::regex("(-[-a-zA-Z]+)")));
+      options.merge(found_in(match[1], std::regex("(-[-a-zA-Z0-9]+)")));
     }
   }
   return options;
@@ -48,7 +48,7 @@ Names options_in_man(const std::string& page) {
     if (line.starts_with("# ")) {
       inside = line == "# OPTIONS";
     } else if (inside && line.starts_with("*-")) {
-      options.merge(found_in(line, std::regex("\\*(-[-a-zA-Z]+)\\*")));
+      options.merge(found_in(line, std::regex("\\*(-[-a-zA-Z0-9]+)\\*")));
     }
   }
   return options;

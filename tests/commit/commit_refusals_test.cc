@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "qcow/commit/retire.h"
 #include "tests/commit/run_commit.h"
 #include "tests/support/files.h"
 #include "tests/support/qemu.h"
@@ -92,6 +93,26 @@ TEST_F(CommitRefusals, AnotherCommitIntoTheBaseIsNotFinished) {
   ASSERT_FALSE(other);
   EXPECT_NE(describe(other.error()).find("qchain commit --base"), std::string::npos) << describe(other.error());
   EXPECT_TRUE(run_commit(request_for(b, "1", "2")));
+}
+
+TEST_F(CommitRefusals, WhatAnEarlierCommitMergedIsToBeRetiredFirst) {
+  ASSERT_TRUE(run_commit(request_for(b, "1", "2")));
+  const auto second = run_commit(request_for(b));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(describe(second.error()), base + ": '" + a + "' hangs on it, which an earlier commit has merged into it; " +
+                                          "delete what is merged first: qchain retire '" + base + "'");
+  FileRecordStore records(base);
+  ASSERT_TRUE(retire(records, {}));
+  EXPECT_TRUE(run_commit(request_for(b)));
+}
+
+TEST_F(CommitRefusals, AStrangerBesideWhatWasMergedIsStillAStranger) {
+  ASSERT_TRUE(run_commit(request_for(b, "1", "2")));
+  std::filesystem::remove(a);
+  create_overlay(dir / "clone.qcow2", "base.raw", "raw");
+  const auto second = run_commit(request_for(b));
+  ASSERT_FALSE(second);
+  EXPECT_TRUE(describe(second.error()).contains("would read wrong data")) << describe(second.error());
 }
 
 }  // namespace

@@ -89,6 +89,56 @@ TEST(Locks, AnOverlayThatQemuReadsIsNotTouched) {
   expect_refusal(chain, chain.commit_command(), holder_of(session));
 }
 
+TEST(Locks, TheAdviceIsWhatACommitTakes) {
+  const RealChain chain(64 << 10);
+  const QemuIoSession session({"-f", "qcow2", chain / "a.qcow2"});
+  const ProcessResult refused = run(chain.commit_command());
+  EXPECT_THAT(refused.err, HasSubstr("or commit on the running guest"));
+  EXPECT_THAT(refused.err, testing::Not(HasSubstr("-U")));
+}
+
+// QEMU's reader of an overlay does not mind a writer of the raw base below: it would read what changes.
+TEST(Locks, ABaseThatQemuReadsThroughAnOverlayIsNotTouched) {
+  const RealChain chain(64 << 10);
+  for (const Arguments& words : {Arguments{"-r", "-f", "qcow2"}, {"-r", "-U", "-f", "qcow2"}}) {
+    for (const char* const name : {"a.qcow2", "b.qcow2"}) {
+      Arguments all = words;
+      all.push_back(chain / name);
+      const QemuIoSession session(all);
+      expect_refusal(chain, chain.commit_command(), holder_of(session));
+      expect_refusal(chain, chain.full_commit_command(), holder_of(session));
+    }
+  }
+  const QemuIoSession session({"-r", "-f", "raw", chain.base()});
+  expect_refusal(chain, chain.commit_command(), holder_of(session));
+}
+
+TEST(Locks, ABaseThatQemuServesReadOnlyIsNotTouched) {
+  const RealChain chain(64 << 10);
+  const std::string pid_file = chain / "nbd.pid";
+  const ProcessResult served = run({"qemu-nbd", "-r", "-t", "--fork", "--pid-file=" + pid_file, "-k",
+                                    chain / "nbd.sock", "-f", "qcow2", chain / "a.qcow2"});
+  ASSERT_TRUE(served.ok()) << served.err;
+  const ByteVector text = read_file(pid_file);
+  const pid_t pid = std::stoi(std::string(reinterpret_cast<const char*>(text.data()), text.size()));
+  expect_refusal(chain, chain.commit_command(), "qemu-nbd (pid " + std::to_string(pid) + ")");
+  ::kill(pid, SIGTERM);
+}
+
+TEST(Locks, WhileACommitRunsQemuDoesNotReadThroughTheBase) {
+  const RealChain chain(8 << 20);
+  Child child(chain.commit_command(slow));
+  EXPECT_THAT(child.read_error_line(), HasSubstr("Block Commit")) << "it is under way";
+  for (const char* const name : {"a.qcow2", "b.qcow2"}) {
+    const ProcessResult reading = run({"qemu-img", "convert", "-O", "raw", chain / name, chain / "out.raw"});
+    EXPECT_NE(reading.status, 0) << name;
+    EXPECT_THAT(reading.err, HasSubstr("lock"));
+  }
+  child.send(SIGINT);
+  EXPECT_EQ(child.wait(), 130);
+  EXPECT_TRUE(run({"qemu-img", "convert", "-O", "raw", chain / "b.qcow2", chain / "out.raw"}).ok());
+}
+
 TEST(Locks, AMountedChainIsNotTouched) {
   const RealChain chain(64 << 10);
   const std::string place = chain / "mnt";

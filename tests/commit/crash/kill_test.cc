@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -24,10 +25,15 @@ int kills() {
   return given != nullptr ? std::atoi(given) : 30;
 }
 
-/// Kills `command` before each of its changes of files in turn. Each time the view must be the same, the same command
-/// complete, and then what `completed` asks for hold. The changes by name; nothing where a process can't be traced.
+struct Promises {
+  std::function<bool()> view_is_the_same;  ///< killed at any moment
+  std::function<bool()> completed;         ///< when the same command has run again
+};
+
+/// Kills `command` before each of its changes of files in turn, and runs it again. The changes by name; nothing where a
+/// process can't be traced.
 std::optional<std::vector<std::string>> kill_at_each_change(const RealChain& chain, const Arguments& command,
-                                                            const std::function<bool()>& completed) {
+                                                            const Promises& promises) {
   std::vector<std::string> killed_at;
   while (!testing::Test::HasFailure()) {
     chain.restore();
@@ -39,22 +45,24 @@ std::optional<std::vector<std::string>> kill_at_each_change(const RealChain& cha
       return std::nullopt;
     }
     SCOPED_TRACE("killed before change " + std::to_string(killed_at.size()) + ", " + change);
-    EXPECT_TRUE(chain.view_is_the_same());
+    EXPECT_TRUE(promises.view_is_the_same());
     if (change.empty()) {
       break;
     }
     killed_at.push_back(change);
     const ProcessResult again = run(command);
     EXPECT_EQ(again.status, 0) << again.err;
-    EXPECT_TRUE(completed());
-    EXPECT_TRUE(chain.view_is_the_same());
+    EXPECT_TRUE(promises.completed());
+    EXPECT_TRUE(promises.view_is_the_same());
   }
   return killed_at;
 }
 
 TEST(Sigkill, AtAnyChangeOfAFileLeavesTheViewAndTheSameCommandCompletes) {
   const RealChain chain(256 << 10);
-  const auto killed_at = kill_at_each_change(chain, chain.commit_command(), [&] { return chain.is_merged(); });
+  const auto killed_at = kill_at_each_change(chain, chain.commit_command(),
+                                             {.view_is_the_same = [&] { return bool{chain.view_is_the_same()}; },
+                                              .completed = [&] { return bool{chain.is_merged()}; }});
   if (!killed_at) {
     GTEST_SKIP() << "processes can't be traced here";
   }
@@ -67,11 +75,31 @@ TEST(Sigkill, AtAnyChangeOfAFileWhileDeletingGoesOn) {
   const auto merged_are_gone = [&] {
     return !std::filesystem::exists(chain / "a.qcow2") && !std::filesystem::exists(chain / "b.qcow2");
   };
-  const auto killed_at = kill_at_each_change(chain, chain.commit_command({"--delete"}), merged_are_gone);
+  const auto killed_at = kill_at_each_change(
+      chain, chain.commit_command({"--delete"}),
+      {.view_is_the_same = [&] { return bool{chain.view_is_the_same()}; }, .completed = merged_are_gone});
   if (!killed_at) {
     GTEST_SKIP() << "processes can't be traced here";
   }
   EXPECT_EQ(std::ranges::count(*killed_at, "unlink"), 2);
+}
+
+TEST(Sigkill, AtAnyChangeOfAFileWhileTheActiveImageIsDeletedTooGoesOn) {
+  const RealChain chain(64 << 10);
+  const ByteVector view = qemu_bytes(chain.active());
+  const auto overlays_are_gone = [&] {
+    return std::ranges::none_of(std::array{"a.qcow2", "b.qcow2", "c.qcow2"},
+                                [&](const char* name) { return std::filesystem::exists(chain / name); });
+  };
+  const auto view_is_somewhere = [&] {
+    return std::filesystem::exists(chain.active()) ? chain.view_is_the_same() : read_file(chain.base()) == view;
+  };
+  const auto killed_at = kill_at_each_change(chain, chain.full_commit_command({"--delete", "--verify=full"}),
+                                             {.view_is_the_same = view_is_somewhere, .completed = overlays_are_gone});
+  if (!killed_at) {
+    GTEST_SKIP() << "processes can't be traced here";
+  }
+  EXPECT_EQ(std::ranges::count(*killed_at, "unlink"), 3);
 }
 
 TEST(Sigkill, AtRandomMomentsOfALongCommitLeavesTheView) {
