@@ -22,7 +22,7 @@ class WholeDigestTest : public testing::Test {
  protected:
   WholeDigestTest() {
     make_hole_file(base, 4 << 20);
-    qemu_io(base, {"write -P 1 0 1M", "write -P 2 3M 512k"}, "raw");
+    qemu_io(base, {"write -P 1 0 1M", "write -P 2 2M 1536k"}, "raw");
     create_qcow2(a, {.options = {}, .backing = "base.raw", .backing_format = "raw", .size = 2 << 20});
     qemu_io(a, {"write -P 3 512k 100k"});
     create_qcow2(b, {.options = {}, .backing = "a.qcow2", .backing_format = "qcow2", .size = 3 << 20});

@@ -130,13 +130,13 @@ TEST(Locks, WhileACommitRunsQemuDoesNotReadThroughTheBase) {
   Child child(chain.commit_command(slow));
   EXPECT_THAT(child.read_error_line(), HasSubstr("Block Commit")) << "it is under way";
   for (const char* const name : {"a.qcow2", "b.qcow2"}) {
-    const ProcessResult reading = run({"qemu-img", "convert", "-O", "raw", chain / name, chain / "out.raw"});
+    const ProcessResult reading = run({"qemu-io", "-r", "-f", "qcow2", "-c", "read 0 4k", chain / name});
     EXPECT_NE(reading.status, 0) << name;
     EXPECT_THAT(reading.err, HasSubstr("lock"));
   }
   child.send(SIGINT);
   EXPECT_EQ(child.wait(), 130);
-  EXPECT_TRUE(run({"qemu-img", "convert", "-O", "raw", chain / "b.qcow2", chain / "out.raw"}).ok());
+  EXPECT_TRUE(run({"qemu-io", "-r", "-f", "qcow2", "-c", "read 0 4k", chain / "b.qcow2"}).ok());
 }
 
 TEST(Locks, AMountedChainIsNotTouched) {

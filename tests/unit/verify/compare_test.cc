@@ -34,14 +34,14 @@ class MeetingPlace final : public Storage {
       ++inside_;
       met_ = met_ || inside_ > 1;
       changed_.notify_all();
-      changed_.wait_for(lock, std::chrono::seconds(20), [&] { return met_; });
+      alone_ = alone_ || !changed_.wait_for(lock, std::chrono::seconds(20), [&] { return met_ || alone_; });
       --inside_;
     }
     return file_.read(offset, into);
   }
   [[nodiscard]] bool met() const {
     const std::scoped_lock lock(mutex_);
-    return met_;
+    return met_ && !alone_;
   }
 
  private:
@@ -50,6 +50,7 @@ class MeetingPlace final : public Storage {
   mutable std::condition_variable changed_;
   mutable int inside_ = 0;
   mutable bool met_ = false;
+  mutable bool alone_ = false;  ///< nobody came: the others need not wait
 };
 
 std::shared_ptr<View> raw_view(SharedStorage storage) {
