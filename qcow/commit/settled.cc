@@ -24,16 +24,26 @@ Error merged_away(const Layer& layer, const CommitRecord& record) {
       .advise(fmt::format("'{}' holds it all now", record.overlay ? record.overlay->path : record.base.path));
 }
 
+Result<void> check_record(const std::string& anchor, const Chain& chain, std::size_t position) {
+  const auto record = QC_TRY(FileRecordStore(anchor).load());
+  if (record && is_unfinished(*record)) {
+    return std::unexpected(unfinished_commit(*record, chain.layer(position).file));
+  }
+  if (record && is_inside_what_was_merged(chain.active(), *record)) {
+    return std::unexpected(merged_away(chain.active(), *record));
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<void> check_settled(const Chain& chain) {
+Result<void> check_settled(const Chain& chain, const std::string& overlay) {
   for (std::size_t position = 0; position < chain.depth(); ++position) {
-    const auto record = QC_TRY(FileRecordStore(record_anchor(chain, position)).load());
-    if (record && is_unfinished(*record)) {
-      return std::unexpected(unfinished_commit(*record, chain.layer(position).file));
-    }
-    if (record && is_inside_what_was_merged(chain.active(), *record)) {
-      return std::unexpected(merged_away(chain.active(), *record));
+    const std::string anchor = record_anchor(chain, position);
+    const std::string beside_overlay = record_anchor(chain.layer(position).file, overlay);
+    QC_TRY(check_record(anchor, chain, position));
+    if (beside_overlay != anchor) {
+      QC_TRY(check_record(beside_overlay, chain, position));
     }
   }
   return {};

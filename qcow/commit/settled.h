@@ -1,13 +1,16 @@
 #pragma once
 
+#include <string>
+
 #include "qcow/chain/chain.h"
 
 namespace qchain {
 
-/// Whether the chain's active image may be built upon, by the records of commits beside its layers: no commit into one
-/// of them is unfinished, and none has merged the active image away from under its top, so that it reads wrong now.
+/// Whether `overlay` may be put on the chain's active image, by the records of commits beside its layers: no commit
+/// into one of them is unfinished, and none has merged the active image away from under its top, so that it reads wrong
+/// now. The record of a block device lies beside the image that was active then: it is looked for beside `overlay` too.
 /// Hold the locks on the chain: else a commit may begin right after. Errors: refused (what to do), io, permission,
 /// corrupt (a record that can't be read, by its path).
-[[nodiscard]] Result<void> check_settled(const Chain& chain);
+[[nodiscard]] Result<void> check_settled(const Chain& chain, const std::string& overlay);
 
 }  // namespace qchain

@@ -81,11 +81,11 @@ RecordedFile recorded(const Layer& layer) {
 }
 
 std::string record_anchor(const Chain& chain, std::size_t base) {
-  const std::string& file = chain.layer(base).file;
-  if (!is_block_device(file)) {
-    return file;
-  }
-  return fs::path(chain.active().file).parent_path() / fs::path(file).filename();
+  return record_anchor(chain.layer(base).file, chain.active().file);
+}
+
+std::string record_anchor(const std::string& base, const std::string& active) {
+  return is_block_device(base) ? fs::path(active).parent_path() / fs::path(base).filename() : fs::path(base);
 }
 
 AskedFor asked_for(const CommitRequest& request, const Chain& chain) {

@@ -13,6 +13,8 @@ namespace qchain {
 /// The path beside which the record of a commit into the chain's layer `base` lies: that layer; for a block device,
 /// whose folder is no place for files, a file of its name beside the active image.
 [[nodiscard]] std::string record_anchor(const Chain& chain, std::size_t base);
+/// The same for a base that is named, and an image that may be active or is to be.
+[[nodiscard]] std::string record_anchor(const std::string& base, const std::string& active);
 
 /// What the request says, in words that outlive a change of the chain.
 [[nodiscard]] AskedFor asked_for(const CommitRequest& request, const Chain& chain);

@@ -68,7 +68,7 @@ Result<void> write_overlay(const SnapshotRequest& request, const SnapshotReport&
 
 Result<SnapshotReport> take_snapshot(const SnapshotRequest& request) {
   const Chain chain = QC_TRY(open_unwritten(request));
-  QC_TRY(check_settled(chain));
+  QC_TRY(check_settled(chain, request.overlay));
   QC_TRY(check_output_name(request.overlay, chain));
   QC_TRY(refuse_link(request.overlay));
   const Image& image = *chain.active().image;

@@ -3,6 +3,7 @@
 #include "tests/commit/run_commit.h"
 #include "tests/snapshot/snapshot_folder.h"
 #include "tests/support/views.h"
+#include "tests/unit/storage/loop_device.h"
 #include "tests/unit/storage/qemu_io_session.h"
 
 namespace qchain::test {
@@ -115,6 +116,18 @@ TEST_F(SnapshotRefusals, WhileACommitIntoTheImageIsUnfinished) {
   ASSERT_TRUE(run_commit(request_for("o", "2")));
   take(request("vm.qcow2", "p"));
   take(request("o", "q"));
+}
+
+TEST_F(SnapshotRefusals, WhileACommitIntoABlockDeviceIsUnfinished) {
+  const LoopDevice device("base.raw", LoopDevice::Mode::writable);
+  if (!device.ok()) {
+    GTEST_SKIP() << device.reason();
+  }
+  create_overlay("o", device.path(), "raw");
+  qemu_io("o", {"write -P 9 50k 20k"});
+  stop_a_commit(request_for("./o"));
+  expect_refusal(request("./o", "p"), ErrorKind::refused, "a commit into it was begun and is not finished");
+  expect_refusal(request(device.path(), "./p"), ErrorKind::refused, "a commit into it was begun and is not finished");
 }
 
 TEST_F(SnapshotRefusals, OfALayerThatACommitMergedAwayFromUnderItsTop) {
