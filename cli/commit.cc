@@ -36,6 +36,8 @@ struct CommitCommandOptions {
   std::uint64_t bandwidth = 0;  ///< MiB a second
   std::vector<std::string> scan;
   std::string bitmaps;
+  std::string keep_base;
+  bool keep_base_copy = false;
   OutputStyle output = OutputStyle::human;
   ProgressStyle progress = ProgressStyle::automatic;
 
@@ -60,7 +62,12 @@ CommitRequest request_of(const CommitCommandOptions& options) {
   request.format = chosen_format(options.source);
   request.layers = {.base = options.source.base, .top = options.source.top, .shallow = options.shallow};
   request.plan = {.scan = options.scan,
-                  .bitmaps = options.bitmaps == "drop" ? BitmapChoice::drop : BitmapChoice::refuse};
+                  .bitmaps = options.bitmaps == "drop" ? BitmapChoice::drop : BitmapChoice::refuse,
+                  .keep = {}};
+  if (!options.keep_base.empty()) {
+    request.plan.keep =
+        KeepRequest{.file = options.keep_base, .copy = options.keep_base_copy ? CopyToKeep::allow : CopyToKeep::refuse};
+  }
   request.bandwidth = options.bandwidth * mebibyte;
   request.whole_digest = options.whole_digest();
   return request;
@@ -194,11 +201,13 @@ void add_commit_options(CLI::App& app, CommitCommandOptions& options) {
   app.add_option("--top", options.source.top, "Last layer that is merged; default: IMAGE")->option_text("LAYER");
   app.add_flag("--shallow", options.shallow, "Merge into the layer just under the top")->excludes(base);
   app.add_flag("--dry-run", options.dry_run, "Show the plan, to the byte, and write nothing");
-  auto* verify =
-      app.add_flag("--verify", options.verify, "Afterwards compare base and layers; =full: see below");
+  auto* verify = app.add_flag("--verify", options.verify, "Afterwards compare base and layers; =full: see below");
   verify->check(refuse_other_than_full);
   app.add_flag("--sha256", options.sha256, "Record the view's SHA-256 too; with --verify=full")->needs(verify);
   app.add_flag("--delete", options.retire, "Afterwards verify, then delete the merged layers");
+  auto* keep = app.add_option("--keep-base", options.keep_base, "Keep the base as it was, in an instant, as FILE");
+  keep->option_text("FILE");
+  app.add_flag("--keep-base-copy", options.keep_base_copy, "Copy it where blocks can't be shared")->needs(keep);
   app.add_option("--bandwidth", options.bandwidth, "Copy no faster than this")->option_text("MiB/s");
   add_folders(app, "--scan", options.scan, "Look here too for images that hang on them");
   app.add_option("--bitmaps", options.bitmaps, "Let the merged layers' dirty bitmaps go")

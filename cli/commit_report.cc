@@ -19,6 +19,16 @@ Json layer_json(const Selection& selection, std::size_t position) {
   return {{"index", position + 1}, {"filename", layer.file}, {"format", name_of(layer.image->format())}};
 }
 
+Json keep_json(const std::optional<KeepPlan>& keep) {
+  if (!keep) {
+    return {};
+  }
+  return {{"filename", keep->file},
+          {"by", keep->by == KeptBy::sharing ? "sharing" : "copying"},
+          {"bytes", keep->bytes},
+          {"complete", keep->is_kept}};
+}
+
 Json plan_json(const CommitPlan& plan) {
   const Selection& selection = plan.selection;
   Json merged = Json::array();
@@ -47,6 +57,7 @@ Json plan_json(const CommitPlan& plan) {
           {"new-bytes", plan.new_bytes},
           {"free-bytes", plan.free_bytes},
           {"growth", plan.growth()},
+          {"kept-base", keep_json(plan.keep)},
           {"siblings", siblings},
           {"bitmaps", bitmaps},
           {"refusals", refusals}};
@@ -58,6 +69,16 @@ void print_row(std::ostream& out, std::string_view name, std::string_view text) 
 
 std::string size_with_bytes(std::uint64_t bytes) {
   return fmt::format("{} ({} bytes)", size_text(bytes), bytes);
+}
+
+void print_keeping(const KeepPlan& keep, std::ostream& out) {
+  std::string how = "blocks shared, in an instant";
+  if (keep.is_kept) {
+    how = "an earlier run did it";
+  } else if (keep.by == KeptBy::copying) {
+    how = "copied, at most " + size_with_bytes(keep.bytes);
+  }
+  print_row(out, "keep base", fmt::format("as {}: {}", printable(keep.file), how));
 }
 
 void print_layers(const CommitPlan& plan, std::ostream& out) {
@@ -102,6 +123,9 @@ std::string finished_text(const CommitRecord& record) {
                   size_text(record.outcome.copied), size_text(record.outcome.cloned), size_text(record.outcome.zeroed));
   if (record.overlay) {
     text += fmt::format("; {} is backed by '{}' now", printable(record.overlay->path), printable(record.backing_name));
+  }
+  if (record.kept) {
+    text += fmt::format("; as it was, it is kept as {}", printable(record.kept->file.path));
   }
   return text + "\n";
 }
@@ -183,6 +207,9 @@ void print_plan(const CommitPlan& plan, OutputStyle style, std::ostream& out) {
   }
   out << "Plan, nothing is written:\n";
   print_layers(plan, out);
+  if (plan.keep) {
+    print_keeping(*plan.keep, out);
+  }
   print_row(out, "copy", size_with_bytes(plan.totals.copied));
   print_row(out, "share", size_with_bytes(plan.totals.cloned));
   print_row(out, "zero", size_with_bytes(plan.totals.zeroed));

@@ -59,10 +59,14 @@ Json commit_json(const std::optional<CommitRecord>& record) {
   for (const RecordedFile& file : record->merged) {
     merged.push_back(file.path);
   }
-  return {{"state", name_of(record->state)},
-          {"moved-to", record->moved_to},
-          {"virtual-size", record->view_size},
-          {"merged", merged}};
+  Json json = {{"state", name_of(record->state)},
+               {"moved-to", record->moved_to},
+               {"virtual-size", record->view_size},
+               {"merged", merged}};
+  if (record->kept && record->kept->complete) {
+    json["kept-base"] = record->kept->file.path;
+  }
+  return json;
 }
 
 Json specific_json(const format::Header& header, const Json& bitmaps) {

@@ -103,6 +103,9 @@ void note_commit(const LayerFacts& layer, Notes& notes) {
     text += "; the same qchain commit again goes on";
   }
   notes.push_back(text);
+  if (record.kept && record.kept->complete) {
+    notes.push_back(fmt::format("as it was before that commit, it is kept as {}", printable(record.kept->file.path)));
+  }
 }
 
 Notes notes_of(const LayerFacts& layer) {

@@ -7,6 +7,7 @@
 
 #include "qcow/commit/mover.h"
 #include "qcow/commit/open_base.h"
+#include "qcow/commit/plan_request.h"
 #include "qcow/commit/relink.h"
 #include "qcow/commit/unfinished.h"
 #include "qcow/commit/whole_digest.h"
@@ -65,12 +66,13 @@ class CommitRun {
   Result<CommitReport> run() {
     store_ = around_.records(record_anchor(selection_.chain, selection_.base));
     const auto earlier = QC_TRY(store_->load());
-    const CommitPlan plan = QC_TRY(plan_commit(selection_, request_.plan, earlier));
+    const CommitPlan plan = QC_TRY(plan_request(selection_, request_, earlier));
     if (!plan.refusals.empty()) {
       return std::unexpected(plan.refusals.front());
     }
     const auto base = QC_TRY(open_base(selection_, around_.working));
     QC_TRY(begin(plan, earlier));
+    QC_TRY(keep(plan));
     if (!moved_) {
       QC_TRY(move(plan, *base));
     }
@@ -82,6 +84,9 @@ class CommitRun {
   /// A record of this very commit is gone on from; one of another commit that is not finished is in the way.
   Result<void> begin(const CommitPlan& plan, const std::optional<CommitRecord>& earlier) {
     record_ = new_record(plan);
+    if (plan.keep && plan.keep->is_kept) {
+      record_.kept = earlier->kept;
+    }
     const bool goes_on = earlier && is_same_commit(*earlier, record_);
     if (earlier && is_unfinished(*earlier) && !goes_on) {
       return std::unexpected(unfinished_commit(*earlier, selection_.base_layer().file));
@@ -91,6 +96,9 @@ class CommitRun {
     }
     if (request_.whole_digest) {
       QC_TRY(digest_whole(goes_on));
+    }
+    if (plan.keep && !plan.keep->is_kept) {
+      return {};  // noted together with the kept base: a record without one means that none was asked for
     }
     // From here on `info` can tell that the base is being changed, and what finishes it.
     return store_->save(record_);
@@ -131,6 +139,33 @@ class CommitRun {
     return {};
   }
 
+  /// Before the base's first write: kept after it, it would not be the base as it was.
+  Result<void> keep(const CommitPlan& plan) {
+    if (!plan.keep || (record_.kept && record_.kept->complete)) {
+      return {};
+    }
+    const KeepSteps steps{.announce = [this](const KeptBase& kept) { return note_kept(kept); },
+                          .progress = progress_from(0, plan),
+                          .stop = around_.stop};
+    const Storage& base = selection_.base_layer().image->storage();
+    const KeptBase kept = QC_TRY(plan.keep->is_kept ? confirm_kept(*record_.kept) : keep_base(base, *plan.keep, steps));
+    return note_kept(kept);
+  }
+
+  Result<void> note_kept(const KeptBase& kept) {
+    record_.kept = kept;
+    return store_->save(record_);
+  }
+
+  [[nodiscard]] std::function<void(std::uint64_t)> progress_from(std::uint64_t before, const CommitPlan& plan) const {
+    if (!around_.progress) {
+      return {};
+    }
+    return [this, before, total = plan.to_keep() + plan.work()](std::uint64_t done) {
+      around_.progress(before + done, total);
+    };
+  }
+
   Result<void> move(const CommitPlan& plan, BaseWriter& base) {
     if (plan.view_size > base.size()) {
       QC_TRY(base.grow(plan.view_size));
@@ -152,9 +187,7 @@ class CommitRun {
     options.stop = around_.stop;
     options.tail = selection_.hidden_tail();
     options.start = std::min(record_.moved_to, plan.view_size);
-    if (around_.progress) {
-      options.progress = [this, total = plan.work()](std::uint64_t done) { around_.progress(done, total); };
-    }
+    options.progress = progress_from(plan.to_keep(), plan);
     options.checkpoint = [this, &base](std::uint64_t position) -> Result<void> {
       QC_TRY(base.flush());  // the record must not promise what a power cut could still take back
       record_.moved_to = position;
@@ -176,16 +209,7 @@ class CommitRun {
   }
 
   CommitRecord new_record(const CommitPlan& plan) const {
-    CommitRecord record;
-    record.asked = asked_for(request_, selection_.chain);
-    record.base = recorded(selection_.base_layer());
-    record.base_format = selection_.base_layer().image->format();
-    for (std::size_t i = selection_.base + 1; i <= selection_.top; ++i) {
-      record.merged.push_back(recorded(selection_.chain.layer(i)));
-    }
-    if (const auto overlay = selection_.overlay()) {
-      record.overlay = recorded(selection_.chain.layer(*overlay));
-    }
+    CommitRecord record = record_about(request_, selection_);
     record.backing_name = plan.backing_name;
     record.base_size_before = plan.base_size;
     record.view_size = plan.view_size;
@@ -206,8 +230,9 @@ class CommitRun {
 Result<CommitPlan> plan_only(const CommitRequest& request, CommitSurroundings surroundings) {
   const Chain chain = QC_TRY(Chain::open(request.image, surroundings.looking, {.format = request.format}));
   const Selection selection = QC_TRY(lock_selection(request, chain, surroundings));
-  const auto earlier = QC_TRY(surroundings.records(record_anchor(selection.chain, selection.base))->load());
-  CommitPlan plan = QC_TRY(plan_commit(selection, request.plan, earlier));
+  const auto store = surroundings.records(record_anchor(selection.chain, selection.base));
+  const auto earlier = QC_TRY(store->load());
+  CommitPlan plan = QC_TRY(plan_request(selection, request, earlier));
   if (auto base = open_base(selection, surroundings.working); !base) {
     plan.refusals.push_back(std::move(base).error());
   }
@@ -217,6 +242,7 @@ Result<CommitPlan> plan_only(const CommitRequest& request, CommitSurroundings su
 Result<CommitReport> commit(const CommitRequest& request, CommitSurroundings surroundings) {
   const Chain chain = QC_TRY(Chain::open(request.image, surroundings.looking, {.format = request.format}));
   if (auto finished = QC_TRY(finish_earlier_run(request, chain, surroundings))) {
+    QC_TRY(check_kept(request, *finished));
     std::string anchor = anchor_of(*finished, chain);
     return CommitReport{.record = *std::move(finished), .anchor = std::move(anchor), .was_finished = true};
   }

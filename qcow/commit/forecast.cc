@@ -56,10 +56,16 @@ class SharingProbe {
   std::uint64_t unit_ = 4096;
 };
 
+/// What writing to space that the base has already takes.
+enum class Overwriting : std::uint8_t {
+  nothing,
+  new_blocks,  ///< its blocks are shared with the file that keeps it as it was
+};
+
 /// Counts what the base has no space for yet, in its own units of allocation.
 class NewSpace {
  public:
-  explicit NewSpace(const Image& base) : base_(base) {
+  NewSpace(const Image& base, Overwriting overwriting) : base_(base), overwriting_(overwriting) {
     const format::Header* header = base.header();
     unit_ = header != nullptr ? header->allocation_unit() : 4096;
   }
@@ -68,7 +74,12 @@ class NewSpace {
     const std::uint64_t start = std::max(align_down(range.start, unit_), counted_to_);
     const std::uint64_t end = align_up(range.end(), unit_);
     bytes_ += range_between(std::max(start, base_.size()), end).length;
-    count_holes(range_between(start, std::min(end, base_.size())));
+    const Range inside = range_between(start, std::min(end, base_.size()));
+    if (overwriting_ == Overwriting::new_blocks) {
+      bytes_ += inside.length;
+    } else {
+      count_holes(inside);
+    }
     counted_to_ = std::max(counted_to_, end);
   }
 
@@ -89,6 +100,7 @@ class NewSpace {
   }
 
   const Image& base_;
+  Overwriting overwriting_;
   std::uint64_t unit_;
   std::uint64_t bytes_ = 0;
   std::uint64_t counted_to_ = 0;
@@ -100,7 +112,8 @@ Result<void> forecast_moves(CommitPlan& plan) {
   const View above(plan.selection.above(), ViewCaches({.index = 0, .clusters = 0}));
   const Image& base = *plan.selection.base_layer().image;
   const SharingProbe probe(plan);
-  NewSpace space(base);
+  const bool will_share = plan.keep && plan.keep->by == KeptBy::sharing;
+  NewSpace space(base, will_share ? Overwriting::new_blocks : Overwriting::nothing);
   MoveWalk walk(above);
   while (const auto move = QC_TRY(walk.next())) {
     if (move->kind == MoveKind::zero) {
@@ -113,7 +126,7 @@ Result<void> forecast_moves(CommitPlan& plan) {
     }
   }
   plan.totals.zeroed += plan.selection.hidden_tail().length;
-  plan.new_bytes = space.bytes();
+  plan.new_bytes = space.bytes() + (plan.keep && !plan.keep->is_kept ? plan.keep->on_base_disk : 0);
   plan.free_bytes = free_space(folder_of(base.storage().name()));
   return {};
 }

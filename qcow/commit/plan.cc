@@ -60,6 +60,18 @@ void refuse_merged_sibling(CommitPlan& plan, const Sibling& sibling) {
                      anchor == base ? base : FileRecordStore(anchor).path()));
 }
 
+void check_keeping(CommitPlan& plan, const PlanOptions& options, const PlanFacts& facts) {
+  if (!options.keep) {
+    return;
+  }
+  auto keep = plan_keeping(*plan.selection.base_layer().image, facts.record, *options.keep, facts.earlier);
+  if (keep) {
+    plan.keep = *std::move(keep);
+  } else {
+    plan.refusals.push_back(std::move(keep).error());
+  }
+}
+
 void check_siblings(CommitPlan& plan, const PlanOptions& options, const std::optional<CommitRecord>& earlier) {
   auto folders = folders_of(plan.selection);
   folders.insert(folders.end(), options.scan.begin(), options.scan.end());
@@ -115,13 +127,13 @@ void check_overlay(CommitPlan& plan) {
 
 }  // namespace
 
-Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options,
-                               const std::optional<CommitRecord>& earlier) {
+Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options, const PlanFacts& facts) {
   CommitPlan plan(selection);
   plan.base_size = selection.base_layer().image->size();
   plan.view_size = selection.top_layer().image->size();
   check_overlay(plan);
-  check_siblings(plan, options, earlier);
+  check_keeping(plan, options, facts);
+  check_siblings(plan, options, facts.last);
   QC_TRY(check_bitmaps(plan, options));
   QC_TRY(forecast_moves(plan));
   check_space(plan);

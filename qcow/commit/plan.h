@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "qcow/commit/keep_base.h"
 #include "qcow/commit/record.h"
 #include "qcow/commit/selection.h"
 #include "qcow/commit/siblings.h"
@@ -27,6 +28,7 @@ enum class BitmapChoice : std::uint8_t {
 struct PlanOptions {
   std::vector<std::string> scan;  ///< more folders in which images may hang on the layers
   BitmapChoice bitmaps = BitmapChoice::refuse;
+  std::optional<KeepRequest> keep;  ///< the base as it was
 };
 
 /// All that a commit would do, and all that speaks against it; made before the first write, by reading alone.
@@ -40,18 +42,27 @@ struct CommitPlan {
   std::uint64_t base_size = 0;   ///< guest bytes, as it is
   std::uint64_t view_size = 0;   ///< guest bytes of the merged view
   std::string backing_name;      ///< for the overlay's header; empty without overlay
+  std::optional<KeepPlan> keep;  ///< the base as it was
   std::vector<Sibling> siblings;
   std::vector<LayerBitmap> bitmaps;
   std::vector<Error> refusals;  ///< each a reason not to begin; empty: it may
 
   [[nodiscard]] std::uint64_t growth() const noexcept { return view_size > base_size ? view_size - base_size : 0; }
+  /// Bytes of the base that are copied before, to keep it as it was.
+  [[nodiscard]] std::uint64_t to_keep() const noexcept { return keep && !keep->is_kept ? keep->bytes : 0; }
   /// Guest bytes to be moved.
   [[nodiscard]] std::uint64_t work() const noexcept { return totals.copied + totals.cloned + totals.zeroed; }
 };
 
-/// `earlier`: the record of an earlier commit into this base, if there is one. Errors: io, corrupt (ranges that no
-/// layer can give: nothing can be planned then).
+/// What is known from outside of the chain.
+struct PlanFacts {
+  std::string record;                ///< path of the commit's record
+  std::optional<CommitRecord> last;  ///< what it says: of this commit or an earlier one
+  EarlierKeeping earlier;            ///< what an earlier run of the same commit has done about `keep`
+};
+
+/// Errors: io, corrupt (ranges that no layer can give: nothing can be planned then).
 [[nodiscard]] Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options,
-                                             const std::optional<CommitRecord>& earlier = {});
+                                             const PlanFacts& facts);
 
 }  // namespace qchain

@@ -67,6 +67,25 @@ AskedFor asked_from_json(const json& value) {
           .shallow = value.at("shallow").get<bool>()};
 }
 
+json kept_to_json(const std::optional<KeptBase>& kept) {
+  if (!kept) {
+    return {};
+  }
+  json value = file_to_json(kept->file);
+  value["by"] = kept->by == KeptBy::copying ? "copying" : "sharing";
+  value["complete"] = kept->complete;
+  return value;
+}
+
+std::optional<KeptBase> kept_from_json(const json& value) {
+  if (value.is_null()) {
+    return std::nullopt;
+  }
+  return KeptBase{.file = file_from_json(value),
+                  .by = value.at("by") == "copying" ? KeptBy::copying : KeptBy::sharing,
+                  .complete = value.at("complete").get<bool>()};
+}
+
 json totals_to_json(const CommitTotals& totals) {
   return {{"copied", totals.copied}, {"cloned", totals.cloned}, {"zeroed", totals.zeroed}};
 }
@@ -176,6 +195,7 @@ CommitRecord record_from_json(const json& value) {
   if (const json& overlay = value.at("overlay"); !overlay.is_null()) {
     record.overlay = file_from_json(overlay);
   }
+  record.kept = kept_from_json(value.value("kept-base", json()));  // earlier versions know of none
   record.backing_name = name_from_json(value.at("backing-filename"));
   record.base_size_before = value.at("base-size-before").get<std::uint64_t>();
   record.view_size = value.at("virtual-size").get<std::uint64_t>();
@@ -205,6 +225,7 @@ std::string to_json(const CommitRecord& record) {
                    {"base-format", name_of(record.base_format)},
                    {"merged", std::move(merged)},
                    {"overlay", record.overlay ? file_to_json(*record.overlay) : json()},
+                   {"kept-base", kept_to_json(record.kept)},
                    {"backing-filename", name_to_json(record.backing_name)},
                    {"base-size-before", record.base_size_before},
                    {"virtual-size", record.view_size},

@@ -34,6 +34,25 @@ struct RecordedFile {
   friend bool operator==(const RecordedFile&, const RecordedFile&) = default;
 };
 
+/// The open file that has, or is about to get, this path. Errors: io.
+[[nodiscard]] Result<RecordedFile> recorded_file(int descriptor, const std::string& path);
+/// Whether there is a file of that path, and it is still the recorded one. A symbolic link is not.
+[[nodiscard]] bool is_file_as_recorded(const RecordedFile& file);
+
+/// How a base was kept.
+enum class KeptBy : std::uint8_t {
+  sharing,  ///< its blocks, in an instant
+  copying,
+};
+
+/// The base as it was before the commit's first write.
+struct KeptBase {
+  RecordedFile file;
+  KeptBy by = KeptBy::sharing;
+  bool complete = false;  ///< it has its name, durably; until then nothing is written to the base
+  friend bool operator==(const KeptBase&, const KeptBase&) = default;
+};
+
 /// Bytes of a commit, as forecast or as done.
 struct CommitTotals {
   std::uint64_t copied = 0;  ///< read and written
@@ -69,6 +88,7 @@ struct CommitRecord {
   ImageFormat base_format = ImageFormat::raw;
   std::vector<RecordedFile> merged;     ///< bottom first; the last one is the top
   std::optional<RecordedFile> overlay;  ///< the image above the top, which is relinked; none when the top is active
+  std::optional<KeptBase> kept;         ///< none where the user did not ask for it
   std::string backing_name;             ///< what the overlay's header names from then on; empty without overlay
   std::uint64_t base_size_before = 0;   ///< guest bytes
   std::uint64_t view_size = 0;          ///< guest bytes of the merged view

@@ -29,16 +29,10 @@ std::unexpected<Error> keep(const RecordedFile& file, std::string_view why) {
 /// The file at the recorded path, held open, if it is still the one that was merged.
 Result<UniqueFd> hold(const RecordedFile& file) {
   UniqueFd fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  struct stat status{};
-  if (!fd.valid() || ::fstat(fd.get(), &status) != 0) {
+  if (!fd.valid()) {
     return fail_errno(errno, "cannot open", file.path);
   }
-  const RecordedFile now{.path = file.path,
-                         .identity = {.device = status.st_dev, .inode = status.st_ino},
-                         .size = static_cast<std::uint64_t>(status.st_size),
-                         .modified_seconds = status.st_mtim.tv_sec,
-                         .modified_nanoseconds = static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
-  if (now != file) {
+  if (QC_TRY(recorded_file(fd.get(), file.path)) != file) {
     return keep(file, "was changed or replaced after it was merged");
   }
   return fd;

@@ -56,15 +56,16 @@ Result<void> check_unused(const std::string& path) {
   return {};
 }
 
-Result<void> sync_folder(const std::string& folder) {
+}  // namespace
+
+Result<void> sync_folder_of(const std::string& path) {
+  const std::string folder = folder_of(path);
   const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid() || (::fsync(fd.get()) != 0 && errno != EINVAL)) {  // EINVAL: the file system needs none
     return fail_errno(errno, "cannot write the folder to stable storage", folder);
   }
   return {};
 }
-
-}  // namespace
 
 Result<std::unique_ptr<OutputFile>> OutputFile::create(const std::string& path, Existing existing) {
   struct stat status{};
@@ -140,7 +141,7 @@ Result<void> OutputFile::publish() {
   if (!temporary_.empty()) {
     QC_TRY(rename_temporary());
   }
-  return sync_folder(folder_of(path_));
+  return sync_folder_of(path_);
 }
 
 /// Gives the final name, or, where that name is to be replaced (link never does), a temporary one.

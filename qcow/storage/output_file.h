@@ -15,6 +15,9 @@ enum class Existing : std::uint8_t {
   replace,  ///< a regular file is replaced in one step at the end; a block device is written in place
 };
 
+/// Makes the names in the folder of `path` durable. Errors: io.
+[[nodiscard]] Result<void> sync_folder_of(const std::string& path);
+
 /// An output that appears under its name whole, or not at all. Until publish() it has no name (where the file system
 /// can) or a temporary one beside the final one; without publish() it is gone with this object, or with the process.
 class OutputFile {

@@ -1,6 +1,7 @@
 #include "qcow/storage/writable_file.h"
 
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -104,6 +105,16 @@ Result<CloneAnswer> WritableFile::clone(const Storage& source, std::uint64_t sou
   return failed_at("cannot share blocks", name_, target.start);
 }
 
+Result<CloneAnswer> WritableFile::clone_all(const Storage& source) const {
+  if (::ioctl(fd_.get(), FICLONE, source.descriptor()) == 0) {
+    return CloneAnswer::cloned;
+  }
+  if (cannot_clone(errno)) {
+    return CloneAnswer::impossible;
+  }
+  return fail_errno(errno, "cannot share all blocks", name_);
+}
+
 Result<CloneAnswer> WritableFile::try_clone(const Storage& source) const {
   struct stat status{};
   const std::uint64_t unit = clone_unit();
@@ -116,6 +127,16 @@ Result<CloneAnswer> WritableFile::try_clone(const Storage& source) const {
     QC_TRY(zero({0, unit}));
   }
   return answer;
+}
+
+std::optional<std::uint64_t> WritableFile::pieces_in(Range range) const noexcept {
+  struct fiemap request{};  // without room for extents: they are only counted
+  request.fm_start = range.start;
+  request.fm_length = range.length;
+  if (::ioctl(fd_.get(), FS_IOC_FIEMAP, &request) != 0) {
+    return std::nullopt;
+  }
+  return request.fm_mapped_extents;
 }
 
 std::uint64_t WritableFile::clone_unit() const noexcept {

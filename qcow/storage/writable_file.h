@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "qcow/core/bytes.h"
@@ -39,9 +40,16 @@ class WritableFile {
   /// clone_unit(), and the source has all of it. Errors: io, no_space.
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range target) const;
 
+  /// Lets this file, which is empty, share all blocks of `source`, a regular file, and gives it its length. Errors: io,
+  /// no_space.
+  [[nodiscard]] Result<CloneAnswer> clone_all(const Storage& source) const;
+
   /// Tries a clone of the first block of `source` into the first block here, and makes that zeros again. Only while
   /// nothing has been written there.
   [[nodiscard]] Result<CloneAnswer> try_clone(const Storage& source) const;
+
+  /// How many pieces the file system keeps `range` in; nothing where it does not say.
+  [[nodiscard]] std::optional<std::uint64_t> pieces_in(Range range) const noexcept;
 
   /// Bytes, a power of two: the file system's block.
   [[nodiscard]] std::uint64_t clone_unit() const noexcept;

@@ -1,4 +1,6 @@
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,7 +18,7 @@
 namespace qchain::test {
 namespace {
 
-constexpr std::array<std::pair<long, const char*>, 11> changes{{{SYS_pwrite64, "pwrite"},
+constexpr std::array<std::pair<long, const char*>, 13> changes{{{SYS_pwrite64, "pwrite"},
                                                                 {SYS_ftruncate, "ftruncate"},
                                                                 {SYS_fallocate, "fallocate"},
                                                                 {SYS_fdatasync, "fdatasync"},
@@ -26,7 +28,9 @@ constexpr std::array<std::pair<long, const char*>, 11> changes{{{SYS_pwrite64, "
                                                                 {SYS_renameat2, "renameat2"},
                                                                 {SYS_unlink, "unlink"},
                                                                 {SYS_unlinkat, "unlinkat"},
-                                                                {SYS_copy_file_range, "copy_file_range"}}};
+                                                                {SYS_copy_file_range, "copy_file_range"},
+                                                                {SYS_linkat, "linkat"},
+                                                                {SYS_ioctl, "ioctl"}}};
 
 const char* name_of_change(long number) {
   const auto* const found = std::ranges::find(changes, number, &std::pair<long, const char*>::first);
@@ -62,11 +66,18 @@ pid_t start_traced(const Arguments& argv) {
   return child;
 }
 
+bool shares_blocks(std::uint64_t request) {
+  return request == FICLONE || request == FICLONERANGE;
+}
+
 /// The changing call that the stopped process is about to make, or null.
 const char* change_at_stop(pid_t child) {
   struct __ptrace_syscall_info info{};
   expect(::ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof info, &info) > 0, "cannot trace a process");
-  return info.op == PTRACE_SYSCALL_INFO_ENTRY ? name_of_change(static_cast<long>(info.entry.nr)) : nullptr;
+  if (info.op != PTRACE_SYSCALL_INFO_ENTRY || (info.entry.nr == SYS_ioctl && !shares_blocks(info.entry.args[1]))) {
+    return nullptr;
+  }
+  return name_of_change(static_cast<long>(info.entry.nr));
 }
 
 }  // namespace

@@ -1,0 +1,71 @@
+#include "qcow/commit/plan_request.h"
+
+#include "qcow/commit/unfinished.h"
+
+namespace qchain {
+
+namespace {
+
+EarlierKeeping earlier_keeping(const std::optional<CommitRecord>& earlier, const CommitRecord& now) {
+  EarlierKeeping keeping;
+  if (!earlier || !is_same_commit(*earlier, now)) {
+    return keeping;
+  }
+  keeping.begun = is_unfinished(*earlier);
+  keeping.base_is_the_same = earlier->base == now.base;
+  // Cut off between its last note and its end, a commit of all layers is run once more: the chain does not show that
+  // it is done.
+  const bool is_repeated = earlier->state == CommitState::done && earlier->merged == now.merged && earlier->kept &&
+                           is_file_as_recorded(earlier->kept->file);
+  if (keeping.begun || is_repeated) {
+    keeping.kept = earlier->kept;
+  }
+  return keeping;
+}
+
+KeepRequest as_begun(const KeptBase& kept) {
+  return {.file = kept.file.path, .copy = kept.by == KeptBy::copying ? CopyToKeep::allow : CopyToKeep::refuse};
+}
+
+}  // namespace
+
+CommitRecord record_about(const CommitRequest& request, const Selection& selection) {
+  CommitRecord record;
+  record.asked = asked_for(request, selection.chain);
+  record.base = recorded(selection.base_layer());
+  record.base_format = selection.base_layer().image->format();
+  for (std::size_t i = selection.base + 1; i <= selection.top; ++i) {
+    record.merged.push_back(recorded(selection.chain.layer(i)));
+  }
+  if (const auto overlay = selection.overlay()) {
+    record.overlay = recorded(selection.chain.layer(*overlay));
+  }
+  return record;
+}
+
+Result<CommitPlan> plan_request(const Selection& selection, const CommitRequest& request,
+                                const std::optional<CommitRecord>& earlier) {
+  const PlanFacts facts{.record = FileRecordStore(record_anchor(selection.chain, selection.base)).path(),
+                        .last = earlier,
+                        .earlier = earlier_keeping(earlier, record_about(request, selection))};
+  PlanOptions options = request.plan;
+  if (!options.keep && facts.earlier.begun && facts.earlier.kept) {
+    options.keep = as_begun(*facts.earlier.kept);
+  }
+  return plan_commit(selection, options, facts);
+}
+
+Result<void> check_kept(const CommitRequest& request, const CommitRecord& finished) {
+  if (!request.plan.keep) {
+    return {};
+  }
+  const std::string file = QC_TRY(kept_name(request.plan.keep->file));
+  if (!finished.kept || finished.kept->file.path != file) {
+    return std::unexpected(make_error(ErrorKind::refused, "the layers were merged already, and the base not kept so")
+                               .in(file)
+                               .advise("run the command without --keep-base"));
+  }
+  return {};
+}
+
+}  // namespace qchain
