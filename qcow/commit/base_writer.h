@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "qcow/core/bytes.h"
 #include "qcow/core/error.h"
@@ -10,6 +11,13 @@
 #include "qcow/storage/writable_file.h"
 
 namespace qchain {
+
+/// Guest bytes whose blocks a layer's file can give to the base.
+struct SharedRun {
+  const Storage* source = nullptr;  ///< never null
+  std::uint64_t source_offset = 0;
+  Range guest;
+};
 
 /// Writes guest bytes into the base of a commit, whatever its format. The overlays above mask what is being written, so
 /// every call may be repeated after a crash, and a crash between two calls leaves an image that QEMU opens without
@@ -34,6 +42,14 @@ class BaseWriter {
 
   /// Shares the blocks of `source` instead of copying. `impossible`: nothing happened, write() it.
   [[nodiscard]] virtual Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range guest) = 0;
+
+  /// What guest ranges and places in `source` have to be multiples of, so that its blocks can be shared: a power of
+  /// two, or 0 where they never can. Asks no file system: clone() may answer `impossible` all the same.
+  [[nodiscard]] virtual std::uint64_t sharing_unit(const Storage& source) const noexcept = 0;
+
+  /// Shares the blocks of many runs, which ascend by guest offset, in any order. Until it returns, and with every
+  /// answer but `cloned`, what these ranges hold is undefined: write() them then. Errors: io, no_space.
+  [[nodiscard]] virtual Result<CloneAnswer> clone_all(std::span<const SharedRun> runs);
 
   /// Makes a range read as zeros and frees its space where the format can: hole, or zero flag.
   [[nodiscard]] virtual Result<void> zero(Range guest) = 0;

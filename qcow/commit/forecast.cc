@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "qcow/commit/moves.h"
+#include "qcow/commit/shareable.h"
 #include "qcow/storage/writable_file.h"
 
 namespace qchain {
@@ -46,9 +47,10 @@ class SharingProbe {
     }
   }
 
-  [[nodiscard]] bool shares(const Extent& extent) const {
-    return extent.kind == ExtentKind::data && shares_[extent.layer] && is_aligned(extent.start, unit_) &&
-           is_aligned(extent.length, unit_) && is_aligned(extent.offset, unit_);
+  /// The part of a move's guest bytes that is shared.
+  [[nodiscard]] Range shared_part(const View& above, const Extent& extent) const {
+    const Storage& source = above.slice().chain.layer(extent.layer).image->data_storage();
+    return shareable(extent, source.size(), shares_[extent.layer] ? unit_ : 0);
   }
 
  private:
@@ -118,11 +120,14 @@ Result<void> forecast_moves(CommitPlan& plan) {
   while (const auto move = QC_TRY(walk.next())) {
     if (move->kind == MoveKind::zero) {
       plan.totals.zeroed += move->extent.length;
-    } else if (probe.shares(move->extent)) {
-      plan.totals.cloned += move->extent.length;
-    } else {
-      plan.totals.copied += move->extent.length;
-      space.add(move->extent.range());
+      continue;
+    }
+    const Range all = move->extent.range();
+    const Range shared = probe.shared_part(above, move->extent);
+    plan.totals.cloned += shared.length;
+    plan.totals.copied += all.length - shared.length;
+    for (const Range part : around(all, shared)) {
+      space.add(part);
     }
   }
   plan.totals.zeroed += plan.selection.hidden_tail().length;

@@ -1,9 +1,12 @@
 #include "qcow/commit/mover.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "qcow/commit/digest.h"
 #include "qcow/commit/moves.h"
+#include "qcow/commit/shareable.h"
 #include "qcow/commit/throttle.h"
 #include "qcow/verify/ordered_reader.h"
 
@@ -14,6 +17,9 @@ namespace {
 constexpr std::uint64_t chunk_size = std::uint64_t{1} << 20;
 constexpr std::uint64_t clone_size = std::uint64_t{64} << 20;  ///< one system call: a stop waits for it
 constexpr std::size_t chunks_ahead = 8;
+/// A stop waits for so many runs or bytes: at some 25 microseconds a run, less than half a second.
+constexpr std::size_t shared_at_once = 16384;
+constexpr std::uint64_t bytes_shared_at_once = std::uint64_t{4} << 30;
 
 class Mover {
  public:
@@ -32,6 +38,7 @@ class Mover {
     if (!options_.tail.empty()) {
       QC_TRY(zero(options_.tail));
     }
+    QC_TRY(share_pending());
     QC_TRY(drain());
     if (outcome_.totals.cloned == 0 && options_.start == 0) {
       outcome_.content = digest_.finish();
@@ -47,40 +54,64 @@ class Mover {
     QC_TRY(base_.zero(range));
     digest_.add_zero(range);
     outcome_.totals.zeroed += range.length;
-    return moved(range);
+    return moved(range.length, range.end());
   }
 
   Result<void> copy(const Extent& extent) {
-    Extent rest = extent;
-    if (extent.kind == ExtentKind::data) {
-      rest = QC_TRY(clone(extent));
+    const Storage& source = above_.slice().chain.layer(extent.layer).image->data_storage();
+    const Range shared = shareable(extent, source.size(), may_share_ ? base_.sharing_unit(source) : 0);
+    const auto [before, behind] = around(extent.range(), shared);
+    QC_TRY(read(before));
+    for (Extent rest = clip(extent, shared); !shared.empty() && rest.length > 0;) {
+      const Extent piece = clip(rest, {rest.start, clone_size});
+      QC_TRY(share(source, piece));
+      rest = clip(rest, range_between(piece.end(), rest.end()));
     }
-    for (std::uint64_t position = rest.start; position < rest.end();) {
-      const std::uint64_t next = std::min(rest.end(), align_down(position, chunk_size) + chunk_size);
+    return read(behind);
+  }
+
+  Result<void> read(Range range) {
+    while (!range.empty()) {
+      const std::uint64_t next = std::min(range.end(), align_down(range.start, chunk_size) + chunk_size);
       if (!reader_.has_room()) {
         QC_TRY(write_oldest());
       }
-      reader_.ask(range_between(position, next));
-      position = next;
+      reader_.ask(range_between(range.start, next));
+      range = range_between(next, range.end());
     }
     return {};
   }
 
-  /// Shares what it can from the extent's start on; what is left is to be copied.
-  Result<Extent> clone(Extent rest) {
-    const Storage& source = above_.slice().chain.layer(rest.layer).image->data_storage();
-    while (rest.length > 0) {
-      QC_TRY(check_stop());
-      const Extent piece = clip(rest, {rest.start, clone_size});
-      QC_TRY(drain());
-      if (QC_TRY(base_.clone(source, piece.offset, piece.range())) == CloneAnswer::impossible) {
-        break;
-      }
-      outcome_.totals.cloned += piece.length;
-      QC_TRY(moved(piece.range()));
-      rest = clip(rest, range_between(piece.end(), rest.end()));
+  /// Put off until there are many: together they cost less. But the first one shows whether blocks can be shared at
+  /// all; if not, everything is copied in guest order, as the digest wants it.
+  Result<void> share(const Storage& source, const Extent& piece) {
+    if (!may_share_) {
+      return read(piece.range());
     }
-    return rest;
+    pending_.push_back({.source = &source, .source_offset = piece.offset, .guest = piece.range()});
+    pending_bytes_ += piece.length;
+    const bool is_first = outcome_.totals.cloned == 0;
+    return is_first || pending_.size() == shared_at_once || pending_bytes_ >= bytes_shared_at_once ? share_pending()
+                                                                                                   : Result<void>{};
+  }
+
+  Result<void> share_pending() {
+    QC_TRY(drain());
+    if (pending_.empty()) {
+      return {};
+    }
+    QC_TRY(check_stop());
+    may_share_ = QC_TRY(base_.clone_all(pending_)) == CloneAnswer::cloned;
+    const std::vector<SharedRun> runs = std::exchange(pending_, {});
+    const std::uint64_t bytes = std::exchange(pending_bytes_, 0);
+    if (!may_share_) {
+      for (const SharedRun& run : runs) {
+        QC_TRY(read(run.guest));
+      }
+      return {};
+    }
+    outcome_.totals.cloned += bytes;
+    return moved(bytes, runs.back().guest.end());
   }
 
   Result<void> drain() {
@@ -101,7 +132,7 @@ class Mover {
     }
     digest_.add_data(taken.range, taken.bytes);
     outcome_.totals.copied += taken.range.length;
-    return moved(taken.range);
+    return moved(taken.range.length, taken.range.end());
   }
 
   Result<void> check_stop() const {
@@ -111,15 +142,15 @@ class Mover {
     return {};
   }
 
-  /// All moves up to the end of `range` are in the base.
-  Result<void> moved(Range range) {
-    done_ += range.length;
+  /// All moves before `position` are in the base, but for those that are put off.
+  Result<void> moved(std::uint64_t bytes, std::uint64_t position) {
+    done_ += bytes;
     if (options_.progress) {
       options_.progress(done_);
     }
     const auto now = std::chrono::steady_clock::now();
     if (options_.checkpoint && now - last_checkpoint_ >= options_.checkpoint_interval) {
-      QC_TRY(options_.checkpoint(range.end()));
+      QC_TRY(options_.checkpoint(pending_.empty() ? position : std::min(position, pending_.front().guest.start)));
       last_checkpoint_ = now;
     }
     return {};
@@ -131,6 +162,9 @@ class Mover {
   OrderedReader reader_;
   Throttle throttle_;
   MergedDigest digest_;
+  std::vector<SharedRun> pending_;  ///< to be shared, in guest order
+  std::uint64_t pending_bytes_ = 0;
+  bool may_share_ = true;  ///< until the file system says that it can't
   MoveOutcome outcome_;
   std::uint64_t done_ = 0;
   std::chrono::steady_clock::time_point last_checkpoint_ = std::chrono::steady_clock::now();

@@ -1,5 +1,9 @@
 #include "qcow/commit/raw_base.h"
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "qcow/format/limits.h"
 
 namespace qchain {
@@ -19,18 +23,45 @@ Result<void> RawBase::write(std::uint64_t guest_offset, Bytes bytes) {
   return storage_->write(guest_offset, bytes);
 }
 
+std::uint64_t RawBase::sharing_unit(const Storage& source) const noexcept {
+  const bool is_beside = source.descriptor() >= 0 && source.identity().device == storage_->identity().device;
+  return is_beside ? block_ : 0;
+}
+
 Result<CloneAnswer> RawBase::clone(const Storage& source, std::uint64_t source_offset, Range guest) {
-  const std::uint64_t unit = storage_->clone_unit();
-  const bool aligned =
-      is_aligned(source_offset, unit) && is_aligned(guest.start, unit) && is_aligned(guest.length, unit);
-  const bool inside = fits(source_offset, guest.length, source.size());
-  if (!may_share_ || !aligned || !inside || source.descriptor() < 0 ||
-      source.identity().device != storage_->identity().device) {
+  const std::uint64_t unit = sharing_unit(source);
+  if (unit == 0 || !is_aligned(source_offset | guest.start | guest.length, unit) ||
+      !fits(source_offset, guest.length, source.size())) {
     return CloneAnswer::impossible;
   }
-  const CloneAnswer answer = QC_TRY(storage_->clone(source, source_offset, guest));
-  may_share_ = answer == CloneAnswer::cloned;
-  return answer;
+  return storage_->clone(source, source_offset, guest);
+}
+
+/// One hole for neighbours together: to put blocks in the place of others costs the file system two to three times as
+/// much as to put them in a hole. That gains nothing for a run alone, nor where the base is in as many pieces as the
+/// runs: these may even be the very blocks, shared by a run that was cut off.
+Result<void> RawBase::make_room(std::span<const SharedRun> runs) {
+  for (std::size_t first = 0; first < runs.size();) {
+    std::size_t end = first + 1;
+    while (end < runs.size() && runs[end].guest.start == runs[end - 1].guest.end()) {
+      ++end;
+    }
+    const Range together = range_between(runs[first].guest.start, runs[end - 1].guest.end());
+    if (storage_->pieces_in(together).value_or(1) < end - first) {
+      QC_TRY(zero(together));
+    }
+    first = end;
+  }
+  return {};
+}
+
+Result<CloneAnswer> RawBase::clone_all(std::span<const SharedRun> runs) {
+  QC_TRY(make_room(runs));
+  std::vector<SharedRun> in_source_order(runs.begin(), runs.end());
+  // The file system keeps count of shared blocks by their place on the disk: in that order, each count is where the one
+  // before was, and neighbours become one.
+  std::ranges::sort(in_source_order, {}, [](const SharedRun& run) { return std::pair(run.source, run.source_offset); });
+  return BaseWriter::clone_all(in_source_order);
 }
 
 Result<void> RawBase::zero(Range guest) {

@@ -8,18 +8,22 @@ namespace qchain {
 /// A raw base: guest bytes are the file's bytes, zeros are holes.
 class RawBase final : public BaseWriter {
  public:
-  explicit RawBase(SharedWritable storage) : storage_(std::move(storage)) {}
+  explicit RawBase(SharedWritable storage) : storage_(std::move(storage)), block_(storage_->clone_unit()) {}
 
   [[nodiscard]] std::uint64_t size() const noexcept override;
   [[nodiscard]] Result<void> grow(std::uint64_t size) override;
   [[nodiscard]] Result<void> write(std::uint64_t guest_offset, Bytes bytes) override;
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range guest) override;
+  [[nodiscard]] std::uint64_t sharing_unit(const Storage& source) const noexcept override;
+  [[nodiscard]] Result<CloneAnswer> clone_all(std::span<const SharedRun> runs) override;
   [[nodiscard]] Result<void> zero(Range guest) override;
   [[nodiscard]] Result<void> flush() override { return storage_->sync(); }
 
  private:
+  [[nodiscard]] Result<void> make_room(std::span<const SharedRun> runs);
+
   SharedWritable storage_;
-  bool may_share_ = true;  ///< until the file system says that it can't
+  std::uint64_t block_;  ///< bytes; of the file system
 };
 
 }  // namespace qchain

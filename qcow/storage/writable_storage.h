@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "qcow/storage/storage.h"
 #include "qcow/storage/writable_file.h"
@@ -25,6 +27,12 @@ class WritableStorage : public Storage {
 
   /// Bytes, a power of two.
   [[nodiscard]] virtual std::uint64_t clone_unit() const noexcept = 0;
+
+  /// How many pieces the file system keeps `range` in; nothing where it does not say.
+  [[nodiscard]] virtual std::optional<std::uint64_t> pieces_in(Range range) const {
+    static_cast<void>(range);
+    return std::nullopt;
+  }
 
   /// New length in bytes; what is added reads as zeros. Errors: io, no_space; refused (a block device).
   [[nodiscard]] virtual Result<void> resize(std::uint64_t length) = 0;

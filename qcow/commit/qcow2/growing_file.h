@@ -16,6 +16,10 @@ class GrowingFile {
   [[nodiscard]] const std::string& name() const noexcept { return storage_->name(); }
   /// Length with all that was written, in bytes.
   [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
+  /// Bytes, or 0 where it can't share blocks with `source`.
+  [[nodiscard]] std::uint64_t sharing_unit(const Storage& source) const noexcept {
+    return source.identity().device == storage_->identity().device ? clone_unit() : 0;
+  }
   [[nodiscard]] std::uint64_t clone_unit() const noexcept { return storage_->clone_unit(); }
 
   /// Zeros past the end. Errors: io.

@@ -38,6 +38,11 @@ Result<CloneAnswer> Qcow2BaseWriter::clone(const Storage& source, std::uint64_t 
   return QC_TRY_IN(file_.name(), put(guest, Content::blocks_of(source, source_offset)));
 }
 
+std::uint64_t Qcow2BaseWriter::sharing_unit(const Storage& source) const noexcept {
+  const std::uint64_t unit = data_.sharing_unit(source);
+  return unit != 0 && is_aligned(header_.cluster_size(), unit) ? unit : 0;
+}
+
 Result<void> Qcow2BaseWriter::flush() {
   QC_TRY_IN(file_.name(), checkpoint_.finish());
   since_checkpoint_ = 0;

@@ -23,6 +23,7 @@ class Qcow2BaseWriter final : public BaseWriter {
   [[nodiscard]] Result<void> grow(std::uint64_t size) override;
   [[nodiscard]] Result<void> write(std::uint64_t guest_offset, Bytes bytes) override;
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range guest) override;
+  [[nodiscard]] std::uint64_t sharing_unit(const Storage& source) const noexcept override;
   [[nodiscard]] Result<void> zero(Range guest) override;
   [[nodiscard]] Result<void> flush() override;
 
