@@ -23,7 +23,7 @@ struct CommitRequest {
   PlanOptions plan;
   std::uint64_t bandwidth = 0;                            ///< bytes a second; 0: no limit
   std::chrono::milliseconds checkpoint_interval{10'000};  ///< between two notes of how far the copying is
-  std::optional<DigestKind> whole_digest{};               ///< of the whole view, read before the first write
+  std::optional<DigestKind> whole_digest;                 ///< of the whole view, read before the first write
 };
 
 /// What the engine needs from outside: real files, or a simulation that crashes.
@@ -35,7 +35,7 @@ struct CommitSurroundings {
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;  ///< may be empty
   std::stop_token stop;
   /// Of the reading for the whole view's digest; may be empty.
-  std::function<void(std::uint64_t done, std::uint64_t total)> digest_progress{};
+  std::function<void(std::uint64_t done, std::uint64_t total)> digest_progress = nullptr;
 };
 
 struct CommitReport {

@@ -97,7 +97,7 @@ Result<CommitCheck> verify_commit(RecordStore& records, Gate& gate, const Compar
   if (!layers_are_there(record)) {
     return check_by_digest(record, gate, options);
   }
-  const CommitCheck check = QC_TRY(check_by_layers(record, gate, options));
+  CommitCheck check = QC_TRY(check_by_layers(record, gate, options));
   const bool found_wanting = record.whole && record.whole->differs;
   if (check.good() && !found_wanting) {
     record.state = CommitState::verified;
