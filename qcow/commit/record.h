@@ -104,6 +104,10 @@ struct CommitRecord {
 [[nodiscard]] std::string to_json(const CommitRecord& record);
 [[nodiscard]] Result<CommitRecord> parse_record(std::string_view text);
 
+/// A file system's device number may be another one after the machine was started again. Where the recorded path still
+/// has the recorded inode, the number is set to what it is now, for all files that had the old one.
+void renumber_devices(CommitRecord& record);
+
 /// Where the record of a base is kept; a seam, so that tests can crash between any two writes.
 class RecordStore {
  public:

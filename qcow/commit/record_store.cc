@@ -56,7 +56,9 @@ Result<std::optional<CommitRecord>> FileRecordStore::load() const {
     return fail_errno(errno, "cannot open", path_);
   }
   const std::string text = QC_TRY(read_all(fd.get(), path_));
-  return QC_TRY_IN(path_, parse_record(text));
+  CommitRecord record = QC_TRY_IN(path_, parse_record(text));
+  renumber_devices(record);
+  return record;
 }
 
 Result<void> FileRecordStore::save(const CommitRecord& record) {

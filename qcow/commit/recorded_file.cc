@@ -1,6 +1,10 @@
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
+#include <map>
+#include <vector>
 
 #include "qcow/commit/record.h"
 
@@ -16,7 +20,43 @@ RecordedFile recorded_as(const struct stat& status, const std::string& path) {
           .modified_nanoseconds = static_cast<std::uint32_t>(status.st_mtim.tv_nsec)};
 }
 
+/// All files of a record.
+std::vector<RecordedFile*> files_of(CommitRecord& record) {
+  std::vector<RecordedFile*> files{&record.base};
+  std::ranges::transform(record.merged, std::back_inserter(files), [](RecordedFile& file) { return &file; });
+  if (record.overlay) {
+    files.push_back(&*record.overlay);
+  }
+  if (record.kept) {
+    files.push_back(&record.kept->file);
+  }
+  return files;
+}
+
 }  // namespace
+
+void renumber_devices(CommitRecord& record) {
+  std::map<std::uint64_t, std::uint64_t> now_by_then;
+  for (RecordedFile* file : files_of(record)) {
+    struct stat status{};
+    if (::lstat(file->path.c_str(), &status) != 0) {
+      continue;
+    }
+    if (S_ISBLK(status.st_mode)) {
+      file->identity = {.device = status.st_dev, .inode = status.st_ino};  // a node made anew at every start
+    } else if (status.st_ino == file->identity.inode) {
+      now_by_then.emplace(file->identity.device, status.st_dev);
+    }
+  }
+  const auto renumber = [&](FileIdentity& identity) {
+    const auto found = now_by_then.find(identity.device);
+    identity.device = found == now_by_then.end() ? identity.device : found->second;
+  };
+  renumber(record.asked.image);
+  for (RecordedFile* file : files_of(record)) {
+    renumber(file->identity);
+  }
+}
 
 Result<RecordedFile> recorded_file(int descriptor, const std::string& path) {
   struct stat status{};

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "qcow/commit/retire.h"
 #include "tests/commit/crash/real_chain.h"
 #include "tests/commit/run_commit.h"
 #include "tests/support/qemu.h"
@@ -33,6 +34,39 @@ TEST_F(RunAgain, AfterTheHeaderWasWrittenOnlyTheRecordIsFinished) {
   EXPECT_EQ(record_of(chain.base()).state, CommitState::done);
   EXPECT_TRUE(chain.is_merged());
   EXPECT_TRUE(chain.view_is_the_same());
+}
+
+/// As after a restart of the machine, which numbers its devices anew.
+void change_device_numbers(const std::string& record_anchor) {
+  CommitRecord record = record_of(record_anchor);
+  ++record.asked.image.device;
+  ++record.base.identity.device;
+  ++record.overlay->identity.device;
+  for (RecordedFile& file : record.merged) {
+    ++file.identity.device;
+  }
+  ASSERT_TRUE(FileRecordStore(record_anchor).save(record));
+}
+
+TEST_F(RunAgain, AfterARestartThatGaveTheDiskAnotherNumber) {
+  std::stop_source stop;
+  stop.request_stop();
+  ASSERT_FALSE(run_commit(intermediate, stop.get_token()));
+  ASSERT_EQ(record_of(chain.base()).state, CommitState::copying);
+  change_device_numbers(chain.base());
+  const auto again = run_commit(intermediate);
+  ASSERT_TRUE(again) << describe(again.error());
+  EXPECT_TRUE(chain.is_merged());
+  EXPECT_TRUE(chain.view_is_the_same());
+}
+
+TEST_F(RunAgain, ARetirementAfterSuchARestartKnowsItsFiles) {
+  ASSERT_TRUE(run_commit(intermediate));
+  change_device_numbers(chain.base());
+  FileRecordStore records(chain.base());
+  const auto retired = retire(records, {}, {});
+  ASSERT_TRUE(retired) << describe(retired.error());
+  EXPECT_FALSE(std::filesystem::exists(b));
 }
 
 TEST_F(RunAgain, AFullCommitAfterTheHeaderWasWrittenIsNotTakenForTheEarlierOne) {
