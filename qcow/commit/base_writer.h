@@ -49,7 +49,14 @@ class BaseWriter {
 
   /// Shares the blocks of many runs, which ascend by guest offset, in any order. Until it returns, and with every
   /// answer but `cloned`, what these ranges hold is undefined: write() them then. Errors: io, no_space.
-  [[nodiscard]] virtual Result<CloneAnswer> clone_all(std::span<const SharedRun> runs);
+  [[nodiscard]] virtual Result<CloneAnswer> clone_all(std::span<const SharedRun> runs) {
+    for (const SharedRun& run : runs) {
+      if (QC_TRY(clone(*run.source, run.source_offset, run.guest)) == CloneAnswer::impossible) {
+        return CloneAnswer::impossible;
+      }
+    }
+    return CloneAnswer::cloned;
+  }
 
   /// Makes a range read as zeros and frees its space where the format can: hole, or zero flag.
   [[nodiscard]] virtual Result<void> zero(Range guest) = 0;

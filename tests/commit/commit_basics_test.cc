@@ -118,7 +118,8 @@ TEST_F(CommitBasics, ASmallWriteCostsWhatItIs) {
   std::filesystem::remove(a);  // no sibling of the base
   const auto report = run_commit(request_for(dir / "small.qcow2"));
   ASSERT_TRUE(report) << describe(report.error());
-  EXPECT_EQ(report->record.outcome.copied, 3U * 4096);
+  const CommitTotals& done = report->record.outcome;
+  EXPECT_EQ(done.copied + done.cloned, 3U * 4096);  // shared, where the temporary folder's file system can
 }
 
 TEST_F(CommitBasics, ALargerViewGrowsTheBase) {
