@@ -8,6 +8,7 @@
 
 #include "qcow/chain/extent.h"
 #include "qcow/core/error.h"
+#include "qcow/format/bitmaps.h"
 #include "qcow/format/header.h"
 #include "qcow/format/tables.h"
 #include "qcow/storage/storage.h"

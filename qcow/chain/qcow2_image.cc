@@ -204,7 +204,7 @@ Result<std::vector<format::Bitmap>> Qcow2Image::bitmaps() const {
   }
   std::vector<std::byte> directory(extension.directory_size);
   QC_TRY(storage_->read_padded(extension.directory_offset, directory));
-  return QC_TRY_IN(storage_->name(), format::parse_bitmaps(extension, directory));
+  return QC_TRY_IN(storage_->name(), format::parse_bitmaps(header_, directory));
 }
 
 }  // namespace qchain

@@ -30,6 +30,13 @@ inline void store_be(MutableBytes bytes, std::size_t offset, T value) noexcept {
   std::memcpy(bytes.data() + offset, &value, sizeof value);
 }
 
+/// Copies `from` to `offset`; the caller has checked that there is room.
+inline void store_bytes(MutableBytes bytes, std::size_t offset, Bytes from) noexcept {
+  if (!from.empty()) {
+    std::memcpy(bytes.data() + offset, from.data(), from.size());
+  }
+}
+
 /// True when every byte is zero (an empty span is). Leaves at the first other byte.
 [[nodiscard]] inline bool is_zero(Bytes bytes) noexcept {
   return bytes.empty() ||

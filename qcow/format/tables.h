@@ -28,18 +28,4 @@ struct Snapshot {
 /// own L1 tables are not checked here. Errors: limit.
 [[nodiscard]] Result<std::vector<Snapshot>> parse_snapshots(const Header& header, Bytes table);
 
-/// A persistent dirty bitmap, as its directory entry says.
-struct Bitmap {
-  std::string name;               ///< any bytes
-  std::uint64_t granularity = 0;  ///< bytes of guest disk a bit
-  bool enabled = false;           ///< "auto": records writes
-  bool inconsistent = false;      ///< "in use": not saved properly
-  std::uint64_t table_offset = 0;
-  std::uint32_t table_entries = 0;
-};
-
-/// Parses the bitmap directory. `directory`: directory_size bytes. The bitmaps' own tables are not read or checked.
-/// Errors: corrupt, limit, unsupported.
-[[nodiscard]] Result<std::vector<Bitmap>> parse_bitmaps(const BitmapsExtension& extension, Bytes directory);
-
 }  // namespace qchain::format

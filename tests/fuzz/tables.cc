@@ -24,8 +24,9 @@ void try_snapshots(std::uint16_t count, Bytes table) {
 }
 
 void try_bitmaps(std::uint16_t count, Bytes directory) {
-  const format::BitmapsExtension extension{.count = count, .directory_size = directory.size(), .directory_offset = 0};
-  const auto bitmaps = format::parse_bitmaps(extension, directory);
+  format::Header header;
+  header.bitmaps = {.count = count, .directory_size = directory.size(), .directory_offset = 0};
+  const auto bitmaps = format::parse_bitmaps(header, directory);
   if (!bitmaps) {
     return;
   }
@@ -35,7 +36,7 @@ void try_bitmaps(std::uint16_t count, Bytes directory) {
     fuzz::require(bitmap.granularity >= (1ULL << format::min_bitmap_granularity_bits) &&
                       bitmap.granularity <= (1ULL << format::max_bitmap_granularity_bits),
                   "granularity within the limits");
-    fuzz::require(bitmap.table_entries <= format::max_bitmap_table_entries, "bitmap table within the limits");
+    fuzz::require(bitmap.table_entries <= format::max_bitmap_entries(header), "bitmap table within the limits");
   }
 }
 

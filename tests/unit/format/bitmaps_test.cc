@@ -1,7 +1,8 @@
 // Case 23: the directory of persistent bitmaps.
+#include "qcow/format/bitmaps.h"
+
 #include <gtest/gtest.h>
 
-#include "qcow/format/tables.h"
 #include "tests/unit/format/header_builder.h"
 
 namespace qchain::test {
@@ -37,7 +38,9 @@ ByteVector directory_of(const std::vector<Entry>& entries) {
 }
 
 Result<std::vector<format::Bitmap>> parse(std::uint32_t count, const ByteVector& directory) {
-  return parse_bitmaps({count, directory.size(), 0x50000}, directory);
+  format::Header header;
+  header.bitmaps = {count, directory.size(), 0x50000};
+  return parse_bitmaps(header, directory);
 }
 
 format::Bitmap single(const Entry& entry) {
@@ -97,13 +100,14 @@ TEST(Bitmaps, GranularityIsBounded) {
 
 TEST(Bitmaps, TableIsBounded) {
   EXPECT_TRUE(refuses_entry({.table_entries = 0}, ErrorKind::limit));
-  EXPECT_TRUE(refuses_entry({.table_entries = 0x8000001}, ErrorKind::limit));
-  EXPECT_EQ(single({.table_entries = 0x8000000}).table_entries, 0x8000000U);
+  EXPECT_TRUE(refuses_entry({.table_entries = 0x2001}, ErrorKind::limit));  // of clusters of 64 KiB
+  EXPECT_EQ(single({.table_entries = 0x2000}).table_entries, 0x2000U);
 }
 
 TEST(Bitmaps, TableOffsetIsChecked) {
   EXPECT_TRUE(refuses_entry({.table_offset = 0}, ErrorKind::corrupt));
-  EXPECT_TRUE(refuses_entry({.table_offset = 0x90001}, ErrorKind::corrupt));
+  EXPECT_TRUE(refuses_entry({.table_offset = 0x90200}, ErrorKind::corrupt)) << "no cluster begins there";
+  EXPECT_TRUE(refuses_entry({.table_offset = 0x7fffffffffff0000}, ErrorKind::corrupt));
 }
 
 TEST(Bitmaps, NameOf1023BytesIsTheLongest) {
