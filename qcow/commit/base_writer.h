@@ -61,6 +61,10 @@ class BaseWriter {
   /// Makes a range read as zeros and frees its space where the format can: hole, or zero flag.
   [[nodiscard]] virtual Result<void> zero(Range guest) = 0;
 
+  /// All is written: the merged layers' persistent bitmaps that the base was opened with go into its own, with the next
+  /// flush(). Errors: io.
+  [[nodiscard]] virtual Result<void> merge_bitmaps() { return {}; }
+
   /// Everything before is durable, and the image is complete: what was written is what any reader finds.
   [[nodiscard]] virtual Result<void> flush() = 0;
 };

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "qcow/core/range.h"
+#include "qcow/format/bitmaps.h"
 #include "qcow/format/header.h"
 #include "qcow/format/l2.h"
 #include "qcow/format/tables.h"
@@ -30,6 +31,7 @@ class Checker {
     count_refcount_structures();
     count_tree(header_.l1_offset, header_.l1_entries, true);
     count_snapshots();
+    count_bitmaps();
     compare();
     return result_;
   }
@@ -131,6 +133,23 @@ class Checker {
     const auto snapshots = format::parse_snapshots(header_, table);
     if (!snapshots) return bad(describe(snapshots.error()));
     for (const auto& snapshot : *snapshots) count_tree(snapshot.l1_offset, snapshot.l1_entries, false);
+  }
+
+  void count_bitmaps() {
+    if (!header_.bitmaps) return;
+    const Range place{header_.bitmaps->directory_offset, header_.bitmaps->directory_size};
+    count(place);
+    if (!fits(place.start, place.length, image_.size())) return bad("bitmap directory past the end");
+    const auto bitmaps = format::parse_bitmaps(header_, Bytes(image_).subspan(place.start, place.length));
+    if (!bitmaps) return bad(describe(bitmaps.error()));
+    for (const format::Bitmap& bitmap : *bitmaps) {
+      count({bitmap.table_offset, bitmap.table_entries * std::uint64_t{8}});
+      for (std::uint32_t i = 0; i < bitmap.table_entries; ++i) {
+        const auto entry = format::decode_bitmap_entry(header_, be64(bitmap.table_offset + i * std::uint64_t{8}));
+        if (!entry) return bad(describe(entry.error()));
+        if (entry->bits == format::BitmapBits::stored) count({entry->offset, unit_});
+      }
+    }
   }
 
   void compare() {

@@ -9,6 +9,10 @@ Result<void> Checkpoint::run() {
     return {};
   }
   QC_TRY(prepare());
+  return write_entries();
+}
+
+Result<void> Checkpoint::write_entries() {
   QC_TRY(mapping_.write_entries());
   frees_.unsynced.insert(frees_.unsynced.end(), frees_.dropped.begin(), frees_.dropped.end());
   frees_.dropped.clear();
@@ -48,6 +52,12 @@ Result<void> Checkpoint::run_durably() {
   QC_TRY(run());
   QC_TRY(data_.sync());
   return sync_file();
+}
+
+Result<void> Checkpoint::settle() {
+  QC_TRY(prepare());
+  QC_TRY(sync_file());
+  return write_entries();
 }
 
 Result<void> Checkpoint::switch_header(Range replaced) {

@@ -21,6 +21,8 @@ class Checkpoint {
   [[nodiscard]] Result<void> run();
   /// The same, and durable.
   [[nodiscard]] Result<void> run_durably();
+  /// What run() does, and what nothing refers to yet is durable, with its refcounts: the header may name it.
+  [[nodiscard]] Result<void> settle();
   /// Writes the header sector, which stops referring to `replaced` (may be empty): all it refers to is durable before.
   [[nodiscard]] Result<void> switch_header(Range replaced);
   /// What run_durably() does, and nothing leaks: what is not referred to any more is free.
@@ -28,6 +30,7 @@ class Checkpoint {
 
  private:
   [[nodiscard]] Result<void> prepare();
+  [[nodiscard]] Result<void> write_entries();
   [[nodiscard]] Result<void> sync_file();
 
   GrowingFile& file_;

@@ -30,11 +30,7 @@ Result<void> Qcow2BaseWriter::check_growth(std::uint64_t size) const {
                                       "long the disk was")
                                .advise("make it version 3 with `qemu-img amend -o compat=1.1`"));
   }
-  if (header_.bitmaps) {
-    return std::unexpected(make_error(ErrorKind::unsupported, "an image with persistent bitmaps cannot grow")
-                               .advise("remove them with `qemu-img bitmap --remove`"));
-  }
-  return {};
+  return bitmaps_.check_growth(size);
 }
 
 Result<void> Qcow2BaseWriter::grow(std::uint64_t size) {
@@ -43,6 +39,7 @@ Result<void> Qcow2BaseWriter::grow(std::uint64_t size) {
     return {};
   }
   QC_TRY(before_first_write());
+  QC_TRY_IN(file_.name(), prepare_bitmaps(size));
   QC_TRY_IN(file_.name(), grow_l1(size));
   const Range added = range_between(header_.virtual_size, size);
   header_.virtual_size = size;
@@ -54,6 +51,16 @@ Result<void> Qcow2BaseWriter::grow(std::uint64_t size) {
   }
   header_sector_.set_virtual_size(size);
   return header_sector_.write();
+}
+
+/// What is added to the disk is clean. The marks are durable before the header says the new size: a bitmap whose table
+/// is too short for the disk would make the image one that nobody opens.
+Result<void> Qcow2BaseWriter::prepare_bitmaps(std::uint64_t size) {
+  if (QC_TRY(bitmaps_.must_be_trimmed())) {
+    QC_TRY(store_bitmaps());
+    QC_TRY(before_first_write());
+  }
+  return bitmaps_.mark_short(size);
 }
 
 Result<void> Qcow2BaseWriter::grow_l1(std::uint64_t size) {

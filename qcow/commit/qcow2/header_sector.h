@@ -28,6 +28,8 @@ class HeaderSector {
   /// Version 3 only.
   void set_autoclear(std::uint64_t bits) noexcept { store_be(MutableBytes(bytes_), 88, bits); }
 
+  void replace(const std::array<std::byte, format::sector>& bytes) noexcept { bytes_ = bytes; }
+
   [[nodiscard]] Result<void> write() { return file_.write(0, bytes_); }
 
  private:

@@ -51,17 +51,21 @@ Qcow2BaseWriter::Qcow2BaseWriter(Qcow2WriterSetup setup)
       metadata_(header_.cluster_bits),
       refcounts_(header_, file_, metadata_, setup_.file_limit, setup_.table_budget),
       mapping_(header_, file_, refcounts_, metadata_, frees_, setup_.table_budget),
-      checkpoint_(file_, data_, header_sector_, refcounts_, mapping_, frees_) {}
+      checkpoint_(file_, data_, header_sector_, refcounts_, mapping_, frees_),
+      bitmaps_(header_, setup_, file_, refcounts_, metadata_) {}
 
 Result<void> Qcow2BaseWriter::open() {
   QC_TRY(check_flags(header_));
   QC_TRY(check_data_file(setup_));
-  QC_TRY(check_bitmaps());
   QC_TRY(header_sector_.read());
   metadata_.know({0, header_.cluster_size()});
   QC_TRY(refcounts_.read_table());
   QC_TRY(mapping_.read_l1());
   QC_TRY(learn_snapshots());
+  QC_TRY(bitmaps_.learn());
+  if (setup_.grows_to > header_.virtual_size) {
+    QC_TRY(check_growth(setup_.grows_to));
+  }
   if (!metadata_.settle()) {
     return std::unexpected(make_error(ErrorKind::corrupt, "two metadata tables overlap").advise(repair));
   }
@@ -87,33 +91,21 @@ Result<void> Qcow2BaseWriter::learn_snapshots() {
   return {};
 }
 
-/// Bitmaps that record nothing are left as they are; they are right after any write. Recording into the others would
-/// have its place here and in enter().
-Result<void> Qcow2BaseWriter::check_bitmaps() const {
-  for (const format::Bitmap& bitmap : QC_TRY(reader_of(setup_).bitmaps())) {
-    if (bitmap.enabled) {
-      return std::unexpected(
-          make_error(ErrorKind::refused,
-                     fmt::format("persistent bitmap '{}' is enabled and would go stale", printable(bitmap.name)))
-              .advise("disable or remove it with `qemu-img bitmap`"));
-    }
-  }
-  return {};
-}
-
-/// Features that we don't know are told that the image changes without them.
+/// Features that we don't know are told that the image changes without them, and bitmaps that they are behind.
 Result<void> Qcow2BaseWriter::before_first_write() {
   if (may_write_) {
     return {};
   }
   may_write_ = true;
-  if ((header_.autoclear & ~known_autoclear) == 0) {
-    return {};
+  if ((header_.autoclear & ~known_autoclear) != 0) {
+    header_.autoclear &= known_autoclear;
+    header_sector_.set_autoclear(header_.autoclear);
+    QC_TRY(header_sector_.write());
+    // After a crash no write may be there that the bits, still set, deny.
+    QC_TRY(file_.sync());
   }
-  header_.autoclear &= known_autoclear;
-  header_sector_.set_autoclear(header_.autoclear);
-  QC_TRY(header_sector_.write());
-  // After a crash no write may be there that the bits, still set, deny.
+  QC_TRY(bitmaps_.mark_recording());
+  // Nor one that a bitmap, still consistent, denies.
   return file_.sync();
 }
 

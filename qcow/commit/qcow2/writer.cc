@@ -25,6 +25,7 @@ Result<void> Qcow2BaseWriter::write(std::uint64_t guest_offset, Bytes bytes) {
   QC_TRY_IN(file_.name(), check_range(guest));
   QC_TRY(before_first_write());
   QC_TRY_IN(file_.name(), put(guest, Content::of(bytes)));
+  bitmaps_.changed(guest);
   return {};
 }
 
@@ -35,7 +36,11 @@ Result<CloneAnswer> Qcow2BaseWriter::clone(const Storage& source, std::uint64_t 
     return CloneAnswer::impossible;
   }
   QC_TRY(before_first_write());
-  return QC_TRY_IN(file_.name(), put(guest, Content::blocks_of(source, source_offset)));
+  const CloneAnswer answer = QC_TRY_IN(file_.name(), put(guest, Content::blocks_of(source, source_offset)));
+  if (answer == CloneAnswer::cloned) {
+    bitmaps_.changed(guest);
+  }
+  return answer;
 }
 
 std::uint64_t Qcow2BaseWriter::sharing_unit(const Storage& source) const noexcept {
@@ -44,6 +49,9 @@ std::uint64_t Qcow2BaseWriter::sharing_unit(const Storage& source) const noexcep
 }
 
 Result<void> Qcow2BaseWriter::flush() {
+  if (bitmaps_.has_news()) {
+    QC_TRY_IN(file_.name(), store_bitmaps());
+  }
   QC_TRY_IN(file_.name(), checkpoint_.finish());
   since_checkpoint_ = 0;
   return {};

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "qcow/commit/qcow2/base_bitmaps.h"
 #include "qcow/commit/qcow2/checkpoint.h"
 #include "qcow/commit/qcow2/cluster_change.h"
 #include "qcow/commit/qcow2/content.h"
@@ -25,6 +26,7 @@ class Qcow2BaseWriter final : public BaseWriter {
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range guest) override;
   [[nodiscard]] std::uint64_t sharing_unit(const Storage& source) const noexcept override;
   [[nodiscard]] Result<void> zero(Range guest) override;
+  [[nodiscard]] Result<void> merge_bitmaps() override;
   [[nodiscard]] Result<void> flush() override;
 
  private:
@@ -32,7 +34,6 @@ class Qcow2BaseWriter final : public BaseWriter {
 
   // open.cc
   [[nodiscard]] Result<void> learn_snapshots();
-  [[nodiscard]] Result<void> check_bitmaps() const;
   [[nodiscard]] Result<void> before_first_write();
 
   // writer.cc
@@ -69,7 +70,12 @@ class Qcow2BaseWriter final : public BaseWriter {
 
   // grow.cc
   [[nodiscard]] Result<void> check_growth(std::uint64_t size) const;
+  [[nodiscard]] Result<void> prepare_bitmaps(std::uint64_t size);
   [[nodiscard]] Result<void> grow_l1(std::uint64_t size);
+
+  // store_bitmaps.cc
+  [[nodiscard]] Result<void> store_bitmaps();
+  [[nodiscard]] Result<void> switch_to(const format::BitmapsExtension& bitmaps);
 
   Qcow2WriterSetup setup_;
   format::Header header_;
@@ -82,10 +88,11 @@ class Qcow2BaseWriter final : public BaseWriter {
   Refcounts refcounts_;
   Mapping mapping_;
   Checkpoint checkpoint_;
+  BaseBitmaps bitmaps_;
 
   std::vector<std::byte> cluster_;      ///< for fills
   std::uint64_t since_checkpoint_ = 0;  ///< guest bytes
-  bool may_write_ = false;              ///< before_first_write() is done
+  bool may_write_ = false;              ///< before_first_write() is done, and no bitmap was stored since
 };
 
 }  // namespace qchain::qcow2_base

@@ -9,6 +9,7 @@ Result<void> Qcow2BaseWriter::zero(Range guest) {
   QC_TRY_IN(file_.name(), check_range(guest));
   QC_TRY(before_first_write());
   QC_TRY_IN(file_.name(), zero_all(guest));
+  bitmaps_.changed(guest);
   return {};
 }
 

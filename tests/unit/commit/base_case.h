@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "qcow/commit/qcow2/qcow2_base_writer.h"
+#include "tests/support/dirty_sectors.h"
 #include "tests/support/memory_file.h"
 #include "tests/support/seed.h"
 #include "tests/support/temp_dir.h"
@@ -22,8 +23,24 @@ struct BaseRecipe {
   bool has_data_file = false;
   bool has_snapshots = false;
   bool has_compressed = false;
+  enum class Bitmaps : std::uint8_t {
+    none,
+    random,
+    clean,  ///< one that records every sector, and has no bit set yet
+  };
+  Bitmaps bitmaps = Bitmaps::none;
 };
 [[nodiscard]] BaseRecipe random_recipe(Random& random);
+
+/// A persistent bitmap of a base, and what it calls dirty.
+struct KnownBitmap {
+  format::Bitmap bitmap;
+  DirtySectors sectors;
+  [[nodiscard]] bool records() const noexcept { return bitmap.enabled && !bitmap.inconsistent; }
+};
+using KnownBitmaps = std::vector<KnownBitmap>;
+/// All bitmaps of an image file's bytes. Throws std::runtime_error where they can't be read.
+[[nodiscard]] KnownBitmaps bitmaps_of(const ByteVector& image);
 
 /// A qcow2 base made by QEMU, with its content; all files are in one folder of its own.
 class BaseCase {
@@ -39,6 +56,8 @@ class BaseCase {
   [[nodiscard]] const ByteVector& content() const noexcept { return content_; }
   [[nodiscard]] const std::vector<ByteVector>& snapshot_contents() const noexcept { return snapshot_contents_; }
 
+  [[nodiscard]] const KnownBitmaps& bitmaps() const noexcept { return bitmaps_; }
+
   /// The image file, and the data file if there is one.
   [[nodiscard]] std::vector<ByteVector> disks() const;
   /// The other way round.
@@ -48,6 +67,7 @@ class BaseCase {
  private:
   void make_backing(std::uint64_t size, Random& random);
   void fill(const BaseRecipe& recipe, Random& random);
+  void add_bitmaps(Random& random) const;
 
   TempDir folder_;
   std::string image_;
@@ -57,6 +77,7 @@ class BaseCase {
   std::shared_ptr<const View> below_;
   ByteVector content_;
   std::vector<ByteVector> snapshot_contents_;
+  KnownBitmaps bitmaps_;
 };
 
 /// One call of a BaseWriter.
@@ -75,6 +96,10 @@ using Operations = std::vector<Operation>;
 [[nodiscard]] Result<void> perform(const Operations& operations, BaseWriter& writer);
 /// Does the same to plain bytes.
 void perform(const Operations& operations, ByteVector& model);
+/// What the bitmaps must be afterwards.
+[[nodiscard]] KnownBitmaps perform(const Operations& operations, KnownBitmaps bitmaps);
+/// The same bitmaps with the same bits, wherever they lie; what is wrong, or nothing.
+[[nodiscard]] std::optional<std::string> difference(const KnownBitmaps& expected, const KnownBitmaps& got);
 
 /// A writer on these storages.
 [[nodiscard]] Qcow2WriterSetup setup_of(const SharedWritable& file, const SharedWritable& data_file,

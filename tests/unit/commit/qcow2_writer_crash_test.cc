@@ -114,6 +114,8 @@ class CrashCase {
       std::fill_n(touched_.begin() + static_cast<std::ptrdiff_t>(operation.range.start), operation.range.length, true);
     }
     snapshots_ = read_snapshots(before_, base_.below());
+    bitmaps_ = perform(operations_, base_.bitmaps());
+    grows_ = std::ranges::any_of(operations_, [](const auto& call) { return call.kind == Operation::Kind::grow; });
   }
 
   /// Everything kept, everything lost, one lost, one kept, then any part.
@@ -145,6 +147,8 @@ class CrashCase {
     Qcow2WriterSetup setup = setup_of(storages[0], storages.size() > 1 ? storages[1] : nullptr, base_.below());
     setup.table_budget = 0;
     setup.data_per_checkpoint = 50000;
+    setup.own_bitmaps.emplace();  // all are consistent at first
+    for (const KnownBitmap& known : base_.bitmaps()) setup.own_bitmaps->insert(known.bitmap.name);
     const auto writer = open_qcow2_writer(std::move(setup));
     if (!writer) throw std::runtime_error(describe(writer.error()));
     if (const auto done = perform(operations_, **writer); !done) throw std::runtime_error(describe(done.error()));
@@ -159,6 +163,7 @@ class CrashCase {
     if (const auto what = judge_flags(disks)) return what;
     const ByteVector content = read_disk(header_of(disks[0]), disks, base_.below());
     if (const auto what = judge_content(content)) return what;
+    if (const auto what = judge_bitmaps(bitmaps_of(disks[0]), content)) return what;
     if (read_snapshots(disks, base_.below()) != snapshots_) return "a snapshot has changed";
     if (random_.chance(qemu_percent_)) {
       if (const auto what = judge_by_qemu(disks, check)) return what;
@@ -181,6 +186,31 @@ class CrashCase {
     return std::nullopt;
   }
 
+  /// A bitmap is in use, or has all that has changed and nothing that no call was about.
+  std::optional<std::string> judge_bitmaps(KnownBitmaps now, const ByteVector& content) const {
+    if (now.size() != bitmaps_.size()) return "a bitmap is lost";
+    DirtySectors changed(model_.size() / 512);
+    for (std::size_t i = 0; i < content.size(); ++i) {
+      const std::byte before = i < base_.content().size() ? base_.content()[i] : std::byte{0};
+      if (content[i] != before) changed[i / 512] = true;
+    }
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      const KnownBitmap& before = base_.bitmaps()[i];
+      DirtySectors old = before.sectors;
+      old.resize(changed.size());
+      now[i].sectors.resize(changed.size());
+      const std::string name = "bitmap '" + now[i].bitmap.name + "' ";
+      if (now[i].bitmap.inconsistent) {
+        if (!before.records() && !grows_) return name + "is in use without reason";
+        continue;
+      }
+      if (!is_within(old, now[i].sectors)) return name + "has lost bits";
+      if (before.records() && !is_within(changed, now[i].sectors)) return name + "does not have what has changed";
+      if (!is_within(now[i].sectors, bitmaps_[i].sectors)) return name + "has bits that nothing was about";
+    }
+    return std::nullopt;
+  }
+
   std::optional<std::string> judge_by_qemu(const std::vector<ByteVector>& disks, const CheckResult& check) const {
     base_.put(disks);
     const ProcessResult qemu = run({"qemu-img", "check", "-f", "qcow2", base_.image()});
@@ -194,6 +224,7 @@ class CrashCase {
     if (!check.corruptions.empty()) return "repeated: " + check.corruptions.front();
     if (read_disk(header_of(after[0]), after, base_.below()) != model_) return "repeated: wrong content";
     if (read_snapshots(after, base_.below()) != snapshots_) return "repeated: a snapshot has changed";
+    if (const auto what = difference(bitmaps_, bitmaps_of(after[0]))) return "repeated: " + *what;
     return std::nullopt;
   }
 
@@ -203,6 +234,7 @@ class CrashCase {
       const std::vector<ByteVector> disks = replay.crash(fate_of(i, replay.unsynced()), random_);
       if (read_disk(header_of(disks[0]), disks, base_.below()) != model_) return "flushed bytes are lost";
       if (check_qcow2(disks[0]).leaks != 0) return "clusters leak after a flush";
+      if (const auto what = difference(bitmaps_, bitmaps_of(disks[0]))) return *what + " after a flush";
     }
     return std::nullopt;
   }
@@ -216,6 +248,8 @@ class CrashCase {
   ByteVector model_;           ///< guest bytes when all is done
   std::vector<bool> touched_;  ///< by guest byte: some call changes it
   std::vector<ByteVector> snapshots_;
+  KnownBitmaps bitmaps_;  ///< when all is done
+  bool grows_ = false;
   unsigned qemu_percent_ = 0;
   std::size_t states_ = 0;
 };
@@ -288,6 +322,33 @@ TEST(Qcow2WriterCrash, a_crash_around_the_switch_to_a_larger_refcount_table_leav
   const auto bad = crash.find_bad_state(6);
   EXPECT_FALSE(bad) << *bad;
   EXPECT_GT(crash.refcount_table_clusters(), 1U);
+}
+
+TEST(Qcow2WriterCrash, every_sync_of_a_recording_bitmap_is_needed) {
+  using enum Operation::Kind;
+  // All is written in place: the bitmap alone needs the syncs.
+  const BaseRecipe recipe{.cluster_bits = 9,
+                          .size = 20 << 10,
+                          .options = "compat=1.1,preallocation=metadata",
+                          .backing = {},
+                          .bitmaps = BaseRecipe::Bitmaps::clean};
+  CrashCase crash(recipe, {{write, {9 << 10, 2 << 10}, 2}}, 7);
+  expect_every_sync_needed(crash);
+}
+
+TEST(Qcow2WriterCrash, a_crash_while_bitmaps_grow_with_the_disk_leaves_none_wrong) {
+  using enum Operation::Kind;
+  // A cluster of bits covers 2 MiB.
+  const BaseRecipe recipe{.cluster_bits = 9,
+                          .size = 2040 << 10,
+                          .options = "compat=1.1",
+                          .backing = {},
+                          .bitmaps = BaseRecipe::Bitmaps::random};
+  CrashCase crash(recipe, {{grow, {0, 2100 << 10}, 0}, {write, {2030 << 10, 50 << 10}, 1}}, 7);
+  crash.let_qemu_check(3);
+  crash.record();
+  const auto bad = crash.find_bad_state(6, 0, true);
+  EXPECT_FALSE(bad) << *bad;
 }
 
 TEST(Qcow2WriterCrash, every_sync_with_an_external_data_file_is_needed) {

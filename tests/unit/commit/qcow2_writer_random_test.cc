@@ -55,6 +55,11 @@ void run_case(std::uint64_t seed) {
     disks[1].resize(model.size());
     EXPECT_TRUE(same_bytes(model, disks[1])) << "raw data file";
   }
+  const KnownBitmaps bitmaps = perform(operations, base.bitmaps());
+  EXPECT_EQ(difference(bitmaps, bitmaps_of(disks[0])).value_or(""), "");
+  for (const KnownBitmap& known : bitmaps) {
+    EXPECT_EQ(qemu_dirty_sectors(base.image(), known.bitmap.name), known.sectors) << known.bitmap.name;
+  }
   const std::vector<ByteVector> snapshots = base.read_snapshots();
   for (std::size_t i = 0; i < snapshots.size(); ++i) {
     EXPECT_TRUE(same_bytes(base.snapshot_contents()[i], snapshots[i])) << "snapshot " << i;

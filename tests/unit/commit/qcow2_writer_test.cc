@@ -237,12 +237,6 @@ TEST_F(Qcow2Writer, keeps_bitmaps_that_record_nothing) {
   EXPECT_THAT(qemu_img({"info", image_}), HasSubstr("b0"));
 }
 
-TEST_F(Qcow2Writer, refuses_an_enabled_bitmap_by_name) {
-  create("", 1 << 20);
-  qemu_img({"bitmap", "--add", image_, "nightly"});
-  expect_refused(ErrorKind::refused, "'nightly' is enabled");
-}
-
 TEST_F(Qcow2Writer, refuses_a_dirty_image_with_advice) {
   create("lazy_refcounts=on", 1 << 20);
   poke_be<std::uint64_t>(image_, field::incompatible, 1);
