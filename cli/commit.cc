@@ -1,6 +1,7 @@
 #include "qcow/commit/commit.h"
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -35,7 +36,7 @@ struct CommitCommandOptions {
   bool retire = false;
   std::uint64_t bandwidth = 0;  ///< MiB a second
   std::vector<std::string> scan;
-  std::string bitmaps;
+  BitmapChoice bitmaps = BitmapChoice::refuse;
   std::string keep_base;
   bool keep_base_copy = false;
   OutputStyle output = OutputStyle::human;
@@ -61,9 +62,7 @@ CommitRequest request_of(const CommitCommandOptions& options) {
   request.image = options.source.image;
   request.format = chosen_format(options.source);
   request.layers = {.base = options.source.base, .top = options.source.top, .shallow = options.shallow};
-  request.plan = {.scan = options.scan,
-                  .bitmaps = options.bitmaps == "drop" ? BitmapChoice::drop : BitmapChoice::refuse,
-                  .keep = {}};
+  request.plan = {.scan = options.scan, .bitmaps = options.bitmaps, .keep = {}};
   if (!options.keep_base.empty()) {
     request.plan.keep =
         KeepRequest{.file = options.keep_base, .copy = options.keep_base_copy ? CopyToKeep::allow : CopyToKeep::refuse};
@@ -210,9 +209,10 @@ void add_commit_options(CLI::App& app, CommitCommandOptions& options) {
   app.add_flag("--keep-base-copy", options.keep_base_copy, "Copy it where blocks can't be shared")->needs(keep);
   app.add_option("--bandwidth", options.bandwidth, "Copy no faster than this")->option_text("MiB/s");
   add_folders(app, "--scan", options.scan, "Look here too for images that hang on them");
-  app.add_option("--bitmaps", options.bitmaps, "Let the merged layers' dirty bitmaps go")
-      ->option_text("drop")
-      ->check(CLI::IsMember({"drop"}));
+  const std::map<std::string, BitmapChoice> choices{{"merge", BitmapChoice::merge}, {"drop", BitmapChoice::drop}};
+  app.add_option("--bitmaps", options.bitmaps, "Merged layers' dirty bitmaps: into base, or gone")
+      ->option_text("merge|drop")
+      ->transform(CLI::CheckedTransformer(choices));
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ Json plan_json(const CommitPlan& plan) {
   }
   Json bitmaps = Json::array();
   for (const LayerBitmap& bitmap : plan.bitmaps) {
-    bitmaps.push_back({{"layer", bitmap.layer + 1}, {"name", bitmap.bitmap.name}});
+    bitmaps.push_back({{"layer", bitmap.layer + 1}, {"name", bitmap.bitmap.name}, {"becomes", name_of(bitmap.fate)}});
   }
   Json refusals = Json::array();
   for (const Error& refusal : plan.refusals) {
@@ -95,15 +95,35 @@ void print_layers(const CommitPlan& plan, std::ostream& out) {
   }
 }
 
+const char* fate_text(BitmapFate fate) {
+  switch (fate) {
+    case BitmapFate::updated:
+      return "is kept and updated";
+    case BitmapFate::kept:
+      return "is kept as it is";
+    case BitmapFate::inconsistent:
+      return "is inconsistent, and stays so";
+    case BitmapFate::merged:
+      return "is merged into the base";
+    case BitmapFate::dropped:
+      break;
+  }
+  return "is dropped with its layer";
+}
+
+void print_bitmaps(const CommitRecord& record, std::ostream& out) {
+  for (const RecordedBitmap& bitmap : record.bitmaps) {
+    out << fmt::format("{}: bitmap '{}' {}\n", printable(bitmap.file), printable(bitmap.name), fate_text(bitmap.fate));
+  }
+}
+
 void print_notes(const CommitPlan& plan, std::ostream& out) {
   for (const Sibling& sibling : plan.siblings) {
     print_row(out, "hangs on", fmt::format("[{}]: {}", sibling.hangs_on + 1, printable(sibling.file)));
   }
   for (const LayerBitmap& bitmap : plan.bitmaps) {
-    const bool stays = bitmap.layer == plan.selection.base;
     print_row(out, "bitmap",
-              fmt::format("[{}] '{}' {}", bitmap.layer + 1, printable(bitmap.bitmap.name),
-                          stays ? "stays" : "goes with its layer"));
+              fmt::format("[{}] '{}' {}", bitmap.layer + 1, printable(bitmap.bitmap.name), fate_text(bitmap.fate)));
   }
   for (const Error& refusal : plan.refusals) {
     print_row(out, "refused", describe(refusal));
@@ -228,6 +248,7 @@ void print_commit(const CommitReport& report, OutputStyle style, std::ostream& o
   if (!is_beside_base(report)) {
     out << fmt::format("record: {}\n", printable(FileRecordStore(report.anchor).path()));
   }
+  print_bitmaps(report.record, out);
 }
 
 void print_comparison(const std::string& target, const Comparison& comparison, const std::optional<DiskDigest>& digest,

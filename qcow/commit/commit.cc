@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "qcow/commit/bitmap_plan.h"
 #include "qcow/commit/mover.h"
 #include "qcow/commit/open_base.h"
 #include "qcow/commit/plan_request.h"
@@ -70,7 +71,7 @@ class CommitRun {
     if (!plan.refusals.empty()) {
       return std::unexpected(plan.refusals.front());
     }
-    const auto base = QC_TRY(open_base(selection_, around_.working));
+    const auto base = QC_TRY(open_base(plan, around_.working));
     QC_TRY(begin(plan, earlier));
     QC_TRY(keep(plan));
     if (!moved_) {
@@ -87,7 +88,7 @@ class CommitRun {
     if (plan.keep && plan.keep->is_kept) {
       record_.kept = earlier->kept;
     }
-    const bool goes_on = earlier && is_same_commit(*earlier, record_);
+    const bool goes_on = earlier && is_about(*earlier, selection_);
     if (earlier && is_unfinished(*earlier) && !goes_on) {
       return std::unexpected(unfinished_commit(*earlier, selection_.base_layer().file));
     }
@@ -172,6 +173,7 @@ class CommitRun {
     }
     const View above(selection_.above(), ViewCaches{});
     const MoveOutcome outcome = QC_TRY(execute_moves(above, base, move_options(plan, base)));
+    QC_TRY(base.merge_bitmaps());
     // The overlays mask the base only until the relink: it must be whole on stable storage before that.
     QC_TRY(base.flush());
     record_.moved_to = plan.view_size;
@@ -214,6 +216,7 @@ class CommitRun {
     record.base_size_before = plan.base_size;
     record.view_size = plan.view_size;
     record.forecast = plan.totals;
+    record.bitmaps = recorded_bitmaps(plan);
     return record;
   }
 
@@ -233,7 +236,7 @@ Result<CommitPlan> plan_only(const CommitRequest& request, CommitSurroundings su
   const auto store = surroundings.records(record_anchor(selection.chain, selection.base));
   const auto earlier = QC_TRY(store->load());
   CommitPlan plan = QC_TRY(plan_request(selection, request, earlier));
-  if (auto base = open_base(selection, surroundings.working); !base) {
+  if (auto base = open_base(plan, surroundings.working); !base) {
     plan.refusals.push_back(std::move(base).error());
   }
   return plan;

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "qcow/commit/bitmap_plan.h"
 #include "qcow/commit/qcow2/qcow2_base_writer.h"
 #include "qcow/commit/raw_base.h"
 
@@ -25,7 +26,8 @@ bool is_block_device(const Storage& storage) {
 
 }  // namespace
 
-Result<std::unique_ptr<BaseWriter>> open_base(const Selection& selection, const WritingGate& gate) {
+Result<std::unique_ptr<BaseWriter>> open_base(const CommitPlan& plan, const WritingGate& gate) {
+  const Selection& selection = plan.selection;
   const Image& image = *selection.base_layer().image;
   SharedWritable file = gate.writable(image.storage().identity());
   if (image.format() == ImageFormat::raw) {
@@ -33,6 +35,9 @@ Result<std::unique_ptr<BaseWriter>> open_base(const Selection& selection, const 
   }
   Qcow2WriterSetup setup{
       .file = std::move(file), .data_file = nullptr, .header = *image.header(), .below = view_below(selection)};
+  setup.grows_to = plan.view_size;
+  setup.own_bitmaps = own_bitmaps(plan);
+  setup.merges = bitmap_merges(plan);
   if (is_block_device(image.storage())) {
     setup.file_limit = image.storage().size();
   }

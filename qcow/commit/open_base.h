@@ -3,13 +3,13 @@
 #include <memory>
 
 #include "qcow/commit/base_writer.h"
-#include "qcow/commit/selection.h"
+#include "qcow/commit/plan.h"
 #include "qcow/storage/writing_gate.h"
 
 namespace qchain {
 
-/// The writer of the selection's base, whose files `gate` has opened for writing. Writes nothing yet. Errors: all that
+/// The writer of the plan's base, whose files `gate` has opened for writing. Writes nothing yet. Errors: all that
 /// speaks against writing to such a base (refused, unsupported, corrupt), io.
-[[nodiscard]] Result<std::unique_ptr<BaseWriter>> open_base(const Selection& selection, const WritingGate& gate);
+[[nodiscard]] Result<std::unique_ptr<BaseWriter>> open_base(const CommitPlan& plan, const WritingGate& gate);
 
 }  // namespace qchain

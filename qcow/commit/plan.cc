@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "qcow/chain/reference.h"
+#include "qcow/commit/bitmap_plan.h"
 #include "qcow/commit/forecast.h"
 #include "qcow/commit/relink.h"
 #include "qcow/commit/unfinished.h"
@@ -88,20 +89,6 @@ void check_siblings(CommitPlan& plan, const PlanOptions& options, const std::opt
   }
 }
 
-Result<void> check_bitmaps(CommitPlan& plan, const PlanOptions& options) {
-  const Selection& selection = plan.selection;
-  for (std::size_t i = selection.base; i <= selection.top; ++i) {
-    for (format::Bitmap& bitmap : QC_TRY(selection.chain.layer(i).image->bitmaps())) {
-      if (i != selection.base && options.bitmaps == BitmapChoice::refuse) {
-        refuse(plan, selection.chain.layer(i).file, ErrorKind::refused,
-               fmt::format("its bitmap '{}' would be lost", bitmap.name), "say --bitmaps=drop if it may go");
-      }
-      plan.bitmaps.push_back({.layer = i, .bitmap = std::move(bitmap)});
-    }
-  }
-  return {};
-}
-
 void check_overlay(CommitPlan& plan) {
   const auto overlay = plan.selection.overlay();
   if (!overlay) {
@@ -134,7 +121,7 @@ Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& op
   check_overlay(plan);
   check_keeping(plan, options, facts);
   check_siblings(plan, options, facts.last);
-  QC_TRY(check_bitmaps(plan, options));
+  QC_TRY(plan_bitmaps(plan, options.bitmaps, facts.resumed));
   QC_TRY(forecast_moves(plan));
   check_space(plan);
   return plan;

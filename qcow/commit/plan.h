@@ -17,11 +17,13 @@ namespace qchain {
 struct LayerBitmap {
   std::size_t layer = 0;  ///< position
   format::Bitmap bitmap;
+  BitmapFate fate = BitmapFate::kept;
 };
 
 /// What becomes of the merged layers' bitmaps.
 enum class BitmapChoice : std::uint8_t {
   refuse,  ///< none may be lost: a commit that would is refused
+  merge,   ///< into the base
   drop,    ///< the user has said that they may go
 };
 
@@ -56,9 +58,10 @@ struct CommitPlan {
 
 /// What is known from outside of the chain.
 struct PlanFacts {
-  std::string record;                ///< path of the commit's record
-  std::optional<CommitRecord> last;  ///< what it says: of this commit or an earlier one
-  EarlierKeeping earlier;            ///< what an earlier run of the same commit has done about `keep`
+  std::string record;                   ///< path of the commit's record
+  std::optional<CommitRecord> last;     ///< what it says: of this commit or an earlier one
+  std::optional<CommitRecord> resumed;  ///< `last`, if it is this very commit, begun and not finished
+  EarlierKeeping earlier;               ///< what an earlier run of the same commit has done about `keep`
 };
 
 /// Errors: io, corrupt (ranges that no layer can give: nothing can be planned then).

@@ -6,9 +6,10 @@ namespace qchain {
 
 namespace {
 
-EarlierKeeping earlier_keeping(const std::optional<CommitRecord>& earlier, const CommitRecord& now) {
+EarlierKeeping earlier_keeping(const std::optional<CommitRecord>& earlier, const Selection& selection,
+                               const CommitRecord& now) {
   EarlierKeeping keeping;
-  if (!earlier || !is_same_commit(*earlier, now)) {
+  if (!earlier || !is_about(*earlier, selection)) {
     return keeping;
   }
   keeping.begun = is_unfinished(*earlier);
@@ -45,9 +46,12 @@ CommitRecord record_about(const CommitRequest& request, const Selection& selecti
 
 Result<CommitPlan> plan_request(const Selection& selection, const CommitRequest& request,
                                 const std::optional<CommitRecord>& earlier) {
+  const CommitRecord now = record_about(request, selection);
+  const bool is_resumed = earlier && is_unfinished(*earlier) && is_about(*earlier, selection);
   const PlanFacts facts{.record = FileRecordStore(record_anchor(selection.chain, selection.base)).path(),
                         .last = earlier,
-                        .earlier = earlier_keeping(earlier, record_about(request, selection))};
+                        .resumed = is_resumed ? earlier : std::nullopt,
+                        .earlier = earlier_keeping(earlier, selection, now)};
   PlanOptions options = request.plan;
   if (!options.keep && facts.earlier.begun && facts.earlier.kept) {
     options.keep = as_begun(*facts.earlier.kept);

@@ -96,6 +96,36 @@ CommitTotals totals_from_json(const json& value) {
           .zeroed = value.at("zeroed").get<std::uint64_t>()};
 }
 
+json bitmaps_to_json(const std::vector<RecordedBitmap>& bitmaps) {
+  json list = json::array();
+  for (const RecordedBitmap& bitmap : bitmaps) {
+    list.push_back(
+        {{"file", name_to_json(bitmap.file)}, {"name", name_to_json(bitmap.name)}, {"becomes", name_of(bitmap.fate)}});
+  }
+  return list;
+}
+
+BitmapFate fate_from_json(const json& value) {
+  for (const BitmapFate fate :
+       {BitmapFate::updated, BitmapFate::kept, BitmapFate::inconsistent, BitmapFate::merged, BitmapFate::dropped}) {
+    if (value == name_of(fate)) {
+      return fate;
+    }
+  }
+  throw json::other_error::create(503, "unknown fate of a bitmap", nullptr);
+}
+
+/// `value`: null in records from before bitmaps were recorded.
+std::vector<RecordedBitmap> bitmaps_from_json(const json& value) {
+  std::vector<RecordedBitmap> bitmaps;
+  for (const json& bitmap : value) {
+    bitmaps.push_back({.file = name_from_json(bitmap.at("file")),
+                       .name = name_from_json(bitmap.at("name")),
+                       .fate = fate_from_json(bitmap.at("becomes"))});
+  }
+  return bitmaps;
+}
+
 /// The runs as numbers: bytes skipped, bytes of the run (negative: zeros), and so on.
 json content_to_json(const std::optional<MergedContent>& content) {
   if (!content) {
@@ -202,6 +232,7 @@ CommitRecord record_from_json(const json& value) {
   record.moved_to = value.at("moved-to").get<std::uint64_t>();
   record.forecast = totals_from_json(value.at("forecast"));
   record.outcome = totals_from_json(value.at("outcome"));
+  record.bitmaps = bitmaps_from_json(value.value("bitmaps", json()));
   record.content = content_from_json(value.at("content"));
   record.whole = whole_from_json(value);
   return record;
@@ -232,6 +263,7 @@ std::string to_json(const CommitRecord& record) {
                    {"moved-to", record.moved_to},
                    {"forecast", totals_to_json(record.forecast)},
                    {"outcome", totals_to_json(record.outcome)},
+                   {"bitmaps", bitmaps_to_json(record.bitmaps)},
                    {"content", content_to_json(record.content)},
                    {"whole", whole_to_json(record.whole)}};
   return value.dump(2) + "\n";

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "qcow/chain/chain.h"
+#include "qcow/commit/bitmap_fate.h"
 #include "qcow/commit/digest.h"
 #include "qcow/core/error.h"
 #include "qcow/storage/storage.h"
@@ -95,6 +96,7 @@ struct CommitRecord {
   std::uint64_t moved_to = 0;           ///< copying: all moves before this guest offset are in the base, durably
   CommitTotals forecast;
   CommitTotals outcome;
+  std::vector<RecordedBitmap> bitmaps;   ///< of all layers that take part, and what becomes of them
   std::optional<MergedContent> content;  ///< with its digest; none until all of it was read
   std::optional<WholeDigest> whole;      ///< only where it was asked for
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;

@@ -99,10 +99,16 @@ bool is_unfinished(const CommitRecord& record) noexcept {
   return record.state < CommitState::done;
 }
 
-bool is_same_commit(const CommitRecord& a, const CommitRecord& b) {
-  const auto identity = [](const std::optional<RecordedFile>& file) { return file ? file->identity : FileIdentity{}; };
-  return a.base.identity == b.base.identity && identity(a.overlay) == identity(b.overlay) &&
-         std::ranges::equal(a.merged, b.merged, {}, &RecordedFile::identity, &RecordedFile::identity);
+bool is_about(const CommitRecord& record, const Selection& selection) {
+  const auto is_layer = [&](const RecordedFile& file, std::size_t position) {
+    return file.identity == selection.chain.layer(position).image->storage().identity();
+  };
+  bool same = is_layer(record.base, selection.base) && record.merged.size() == selection.top - selection.base &&
+              record.overlay.has_value() == selection.overlay().has_value();
+  for (std::size_t i = 0; same && i < record.merged.size(); ++i) {
+    same = is_layer(record.merged[i], selection.base + 1 + i);
+  }
+  return same && (!record.overlay || is_layer(*record.overlay, *selection.overlay()));
 }
 
 Error unfinished_commit(const CommitRecord& record, const std::string& base) {

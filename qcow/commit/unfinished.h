@@ -22,8 +22,8 @@ namespace qchain {
 /// Begun, and not yet `done`.
 [[nodiscard]] bool is_unfinished(const CommitRecord& record) noexcept;
 
-/// Both merge the same layers into the same base under the same overlay.
-[[nodiscard]] bool is_same_commit(const CommitRecord& a, const CommitRecord& b);
+/// The record is about the commit of these layers: same base, same merged layers, same overlay.
+[[nodiscard]] bool is_about(const CommitRecord& record, const Selection& selection);
 
 /// The refusal to begin while another commit into `base` is not finished: names the command that finishes it.
 [[nodiscard]] Error unfinished_commit(const CommitRecord& record, const std::string& base);

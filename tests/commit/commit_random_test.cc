@@ -8,6 +8,7 @@
 #include "qcow/snapshot/snapshot.h"
 #include "tests/commit/run_commit.h"
 #include "tests/oracle/random_chain.h"
+#include "tests/support/dirty_sectors.h"
 #include "tests/support/files.h"
 #include "tests/support/qemu.h"
 #include "tests/support/seed.h"
@@ -55,7 +56,7 @@ class RandomCommit {
     remember_the_others();
 
     auto request = request_for(active, std::to_string(base_ + 1), std::to_string(top_ + 1));
-    request.plan.bitmaps = BitmapChoice::drop;
+    request.plan.bitmaps = random_.pick<BitmapChoice>({BitmapChoice::drop, BitmapChoice::merge});
     const auto report = run_commit(request);
     if (!report && is_named_refusal(report.error())) {
       EXPECT_TRUE(same_bytes(base_before, qemu_bytes(chain_.path(base_), format(base_))));
@@ -66,6 +67,7 @@ class RandomCommit {
 
     EXPECT_TRUE(same_bytes(active_before, qemu_bytes(active, format(chain_.layers.size() - 1))));
     compare_base(base_before, top_before, qemu_bytes(chain_.path(base_), format(base_)));
+    compare_bitmaps(base_before, report->record);
     compare_the_others();
   }
 
@@ -92,6 +94,33 @@ class RandomCommit {
     }
     std::ranges::copy(view, before.begin());
     EXPECT_TRUE(same_bytes(before, now)) << "base";
+  }
+
+  /// The base's recording bitmaps have all that has changed, and none is left in use.
+  void compare_bitmaps(ByteVector before, const CommitRecord& record) const {
+    if (record.bitmaps.empty()) {
+      return;
+    }
+    const ByteVector now = qemu_bytes(chain_.path(base_), format(base_));
+    before.resize(now.size());
+    DirtySectors changed(now.size() / 512);
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      changed[i / 512] = changed[i / 512] || now[i] != before[i];
+    }
+    for (const RecordedBitmap& bitmap : record.bitmaps) {
+      if (bitmap.file == record.base.path && bitmap.fate == BitmapFate::updated) {
+        EXPECT_TRUE(is_within(changed, qemu_dirty_sectors(chain_.path(base_), bitmap.name))) << bitmap.name;
+      } else if (bitmap.fate == BitmapFate::merged) {
+        EXPECT_TRUE(is_within(dirty_part(bitmap), qemu_dirty_sectors(chain_.path(base_), bitmap.name))) << bitmap.name;
+      }
+    }
+  }
+
+  /// What a merged layer's bitmap calls dirty of the base's disk.
+  [[nodiscard]] DirtySectors dirty_part(const RecordedBitmap& bitmap) const {
+    DirtySectors sectors = dirty_sectors(bitmap.file, bitmap.name);
+    sectors.resize(qemu_bytes(chain_.path(base_), format(base_)).size() / 512);
+    return sectors;
   }
 
   [[nodiscard]] std::uint64_t active_size_of(std::size_t layer) const {
@@ -124,7 +153,8 @@ class RandomCommit {
 
   /// What the writer of a qcow2 base does not do, and says so; and an image that QEMU broke while it was made.
   static bool is_named_refusal(const Error& error) {
-    return error.what.contains("is enabled and would go stale") || error.what.contains("is marked dirty") ||
+    return error.what.contains("is marked dirty") || error.what.contains("cannot be merged into a raw base") ||
+           error.what.contains("a version 2 image has no bitmaps") ||
            error.what.contains("is marked corrupt") ||
            error.what.contains("internal snapshots together with an external data file") ||
            error.what.contains("a version 2 image with internal snapshots cannot grow");

@@ -26,6 +26,22 @@ Result<CommitReport> run_commit(const CommitRequest& request, const std::stop_to
                 {.looking = looking, .working = working, .records = file_records, .progress = {}, .stop = stop});
 }
 
+Result<CommitReport> run_commit_until(const CommitRequest& request, std::uint64_t bytes) {
+  FileGate looking(Locking::none);
+  FileWritingGate working;
+  std::stop_source stop;
+  const auto progress = [&](std::uint64_t done, std::uint64_t) {
+    if (done >= bytes) {
+      stop.request_stop();
+    }
+  };
+  return commit(request, {.looking = looking,
+                          .working = working,
+                          .records = file_records,
+                          .progress = progress,
+                          .stop = stop.get_token()});
+}
+
 Result<CommitPlan> run_plan(const CommitRequest& request) {
   FileGate looking(Locking::none);
   FileWritingGate working;
