@@ -124,6 +124,29 @@ TEST_F(CommitBitmaps, ABaseWithoutAnyTakesTheMergedOnes) {
   EXPECT_NE(flags_in_info(base).find("auto"), std::string::npos) << "enabled, as in the layer";
 }
 
+TEST_F(CommitBitmaps, ABaseWithABackingFileKeepsItsNameWhenItTakesSome) {
+  make_hole_file(dir / "root.raw", 8 << 20);
+  poke(dir / "root.raw", 6 << 20, telling_bytes(100000, 5));
+  for (const char* options : {"cluster_size=512", "cluster_size=1k", "cluster_size=4k", "cluster_size=64k"}) {
+    SCOPED_TRACE(options);
+    std::filesystem::remove(base + ".qchain.json");
+    create_overlay(base, "root.raw", "raw", options);
+    make_layers();
+    add_bitmap(a, "new", {"-g", "64k"});
+    qemu_io(a, {"write -P 9 7M 8k"});
+    const DirtySectors expected = qemu_dirty_sectors(a, "new");
+    const ByteVector view = qemu_bytes(b);
+    auto request = request_for(b, base, b);
+    request.plan.bitmaps = BitmapChoice::merge;
+    const auto report = run_commit(request);
+    ASSERT_TRUE(report) << describe(report.error());
+    expect_clean();
+    EXPECT_TRUE(same_bytes(view, qemu_bytes(base)));
+    EXPECT_EQ(qemu_dirty_sectors(base, "new"), expected);
+    EXPECT_NE(flags_in_info(base).find("root.raw"), std::string::npos);
+  }
+}
+
 TEST_F(CommitBitmaps, ACommitThatWasStoppedAndRunAgainGivesTheSame) {
   add_bitmap(base, "daily");
   add_bitmap(base, "off", {"--disable"});

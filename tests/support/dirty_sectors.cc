@@ -1,12 +1,17 @@
 #include "tests/support/dirty_sectors.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ranges>
 #include <stdexcept>
 
 #include "qcow/chain/dirty_bitmap.h"
+#include "qcow/storage/unique_fd.h"
 #include "tests/support/files.h"
 #include "tests/support/qemu.h"
 #include "tests/support/temp_dir.h"
@@ -36,7 +41,14 @@ class Export {
   }
   Export(const Export&) = delete;
   Export& operator=(const Export&) = delete;
-  ~Export() { ::kill(pid_, SIGTERM); }
+  /// Waits for its end: until then it holds locks.
+  ~Export() {
+    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    ::kill(pid_, SIGTERM);
+    pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+    while (process.valid() && ::poll(&ended, 1, -1) < 0 && errno == EINTR) {
+    }
+  }
 
   [[nodiscard]] std::string socket() const { return dir_ / "socket"; }
 
