@@ -33,11 +33,13 @@ Result<std::unique_ptr<BaseWriter>> open_base(const CommitPlan& plan, const Writ
   if (image.format() == ImageFormat::raw) {
     return std::make_unique<RawBase>(std::move(file));
   }
-  Qcow2WriterSetup setup{
-      .file = std::move(file), .data_file = nullptr, .header = *image.header(), .below = view_below(selection)};
-  setup.grows_to = plan.view_size;
-  setup.own_bitmaps = own_bitmaps(plan);
-  setup.merges = bitmap_merges(plan);
+  Qcow2WriterSetup setup{.file = std::move(file),
+                         .data_file = nullptr,
+                         .header = *image.header(),
+                         .below = view_below(selection),
+                         .grows_to = plan.view_size,
+                         .own_bitmaps = own_bitmaps(plan),
+                         .merges = bitmap_merges(plan)};
   if (is_block_device(image.storage())) {
     setup.file_limit = image.storage().size();
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <ranges>
 
 namespace qchain::qcow2_base {
 
@@ -78,12 +79,12 @@ bool BaseBitmaps::has_news() const noexcept {
 
 /// Bitmaps that the base does not have come from the highest layer that has them: what a guest saw last.
 void BaseBitmaps::add_merged_names() {
-  for (auto merge = setup_.merges.rbegin(); merge != setup_.merges.rend(); ++merge) {
-    if (!by_name_.contains(merge->bitmap.name)) {
+  for (const BitmapMerge& merge : std::views::reverse(setup_.merges)) {
+    if (!by_name_.contains(merge.bitmap.name)) {
       Entry added;
-      added.bitmap.name = merge->bitmap.name;
-      added.bitmap.granularity = merge->bitmap.granularity;
-      added.bitmap.enabled = merge->bitmap.enabled;
+      added.bitmap.name = merge.bitmap.name;
+      added.bitmap.granularity = merge.bitmap.granularity;
+      added.bitmap.enabled = merge.bitmap.enabled;
       add(std::move(added));
     }
   }

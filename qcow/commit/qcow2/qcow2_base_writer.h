@@ -32,9 +32,9 @@ struct Qcow2WriterSetup {
 
   /// The base's consistent bitmaps when an interrupted run of this commit began: in use by that run only, and the only
   /// ones that may record. Without: those that are not in use now.
-  std::optional<std::set<std::string>> own_bitmaps{};
+  std::optional<std::set<std::string>> own_bitmaps;
   /// Bottom first. Goes into the base's bitmaps of the same name; where there is none, the highest layer's is added.
-  std::vector<BitmapMerge> merges{};
+  std::vector<BitmapMerge> merges;
 
   // What is kept in memory between two checkpoints, in bytes; more means fewer syncs.
   std::uint64_t table_budget = std::uint64_t{16} << 20;         ///< L2 tables, and as much for refcount blocks

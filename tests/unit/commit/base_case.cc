@@ -305,7 +305,12 @@ Qcow2WriterSetup setup_of(const SharedWritable& file, const SharedWritable& data
   if (const auto count = file->read(0, first); !count) throw std::runtime_error(describe(count.error()));
   const auto header = format::parse_header(first);
   if (!header) throw std::runtime_error(describe(header.error()));
-  return {.file = file, .data_file = data_file, .header = *header, .below = below};
+  Qcow2WriterSetup setup;
+  setup.file = file;
+  setup.data_file = data_file;
+  setup.header = *header;
+  setup.below = below;
+  return setup;
 }
 
 }  // namespace qchain::test
