@@ -49,6 +49,10 @@ Result<Selection> lock_selection(const CommitRequest& request, const Chain& look
   if (const auto overlay = seen.overlay()) {
     around.working.will_write(seen.chain.layer(*overlay).image->storage().identity());
   }
+  const auto earlier = QC_TRY(around.records(record_anchor(seen.chain, seen.base))->load());
+  if (earlier && is_unfinished(*earlier)) {
+    around.working.expect_leftovers();
+  }
   const Chain locked = QC_TRY(Chain::open(request.image, around.working, options));
   Selection selection = QC_TRY(select_layers(locked, request.layers));
   if (!same_layers(seen, selection)) {

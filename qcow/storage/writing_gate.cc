@@ -1,8 +1,11 @@
 #include "qcow/storage/writing_gate.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "qcow/storage/file_storage.h"
 #include "qcow/storage/image_lock.h"
@@ -23,6 +26,15 @@ Result<void> lock(int fd, Permissions used, Permissions unshared, const OpenRequ
     error.advice = "shut the guest down or end that process first, or commit on the running guest (virsh blockcommit)";
   }
   return std::unexpected(with_origin(std::move(error).in(request.path), request));
+}
+
+Result<void> settle(int fd, const std::string& path) {
+  if (::fdatasync(fd) != 0) {
+    return fail_errno(errno, "cannot write to stable storage", path);
+  }
+  // Only a hint: where the kernel keeps pages all the same, they are what any reader sees.
+  static_cast<void>(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+  return {};
 }
 
 }  // namespace
@@ -50,6 +62,9 @@ Result<SharedStorage> FileWritingGate::open_for_writing(const OpenRequest& reque
   // QEMU's readers of an overlay let others write to a raw backing file: only who forbids reading keeps them out.
   const Permissions unshared{Permission::consistent_read, Permission::write, Permission::resize};
   QC_TRY(lock(fd.get(), used, unshared, request));
+  if (expects_leftovers_) {
+    QC_TRY(settle(fd.get(), request.path));
+  }
   SharedWritable storage = QC_TRY(WritableFileStorage::adopt(std::move(fd), request.path));
   opened_.push_back(storage);
   return storage;

@@ -14,6 +14,9 @@ class WritingGate : public Gate {
  public:
   /// Before the chain is opened: this file is going to be written.
   virtual void will_write(FileIdentity file) = 0;
+  /// Before the chain is opened: a run that was cut off may have written to these files. What it wrote is made durable
+  /// as they are opened, and read anew from the disk: after a sync that failed, memory holds what the disk never got.
+  virtual void expect_leftovers() = 0;
   /// What was opened for writing, or null. Shared with the chain that was opened through this gate.
   [[nodiscard]] virtual SharedWritable writable(FileIdentity file) const = 0;
 };
@@ -26,6 +29,7 @@ class FileWritingGate final : public WritingGate {
   explicit FileWritingGate(AllowedFolders allowed = {}) noexcept : allowed_(std::move(allowed)) {}
   [[nodiscard]] Result<SharedStorage> open(const OpenRequest& request) override;
   void will_write(FileIdentity file) override { announced_.push_back(file); }
+  void expect_leftovers() override { expects_leftovers_ = true; }
   [[nodiscard]] SharedWritable writable(FileIdentity file) const override;
 
  private:
@@ -33,6 +37,7 @@ class FileWritingGate final : public WritingGate {
   [[nodiscard]] Result<SharedStorage> open_for_writing(const OpenRequest& request);
 
   AllowedFolders allowed_;
+  bool expects_leftovers_ = false;
   std::vector<FileIdentity> announced_;
   std::vector<SharedWritable> opened_;
 };

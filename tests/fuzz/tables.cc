@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "qcow/format/bitmaps.h"
 #include "tests/fuzz/input.h"
 
 using namespace qchain;

@@ -160,6 +160,7 @@ std::vector<CrashRecipe> qcow2_bases() {
       base("qcow2_base_with_lazy_refcounts", "lazy_refcounts=on,cluster_size=4k", {merged, top}),
       base("qcow2_base_that_grows", "cluster_size=512",
            {layer("cluster_size=4k", {"write -P 1 120k 40k"}, 160 * KiB), top}),
+      base("qcow2_base_that_only_grows", "cluster_size=4k", {layer("cluster_size=4k", {}, 160 * KiB), top}),
       base("qcow2_base_with_compressed_clusters", "cluster_size=4k", {merged, top}),
       base("qcow2_base_with_a_snapshot", "cluster_size=4k", {merged, top}),
       base("qcow2_base_under_a_short_overlay", "cluster_size=4k",

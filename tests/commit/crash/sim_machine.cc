@@ -40,9 +40,13 @@ class SimGate final : public WritingGate {
     if (!found) {
       return std::unexpected(make_error(ErrorKind::not_found, "no such file").in(request.path));
     }
+    if (expects_leftovers_ && writable(*identity)) {
+      QC_TRY(found->sync());
+    }
     return found;
   }
   void will_write(FileIdentity file) override { announced_.push_back(file); }
+  void expect_leftovers() override { expects_leftovers_ = true; }
   [[nodiscard]] SharedWritable writable(FileIdentity file) const override {
     return std::ranges::find(announced_, file) == announced_.end() ? nullptr : find(file);
   }
@@ -55,6 +59,7 @@ class SimGate final : public WritingGate {
 
   const std::vector<SharedWritable>& files_;
   std::vector<FileIdentity> announced_;
+  bool expects_leftovers_ = false;
 };
 
 /// The record of the base, on a disk of its own; any other file has none.
