@@ -1,6 +1,7 @@
 #include "qcow/commit/commit.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -176,6 +177,7 @@ class CommitRun {
       QC_TRY(base.grow(plan.view_size));
     }
     const View above(selection_.above(), ViewCaches{});
+    const auto space_before = space_taken();
     const MoveOutcome outcome = QC_TRY(execute_moves(above, base, move_options(plan, base)));
     QC_TRY(base.merge_bitmaps());
     // The overlays mask the base only until the relink: it must be whole on stable storage before that.
@@ -183,7 +185,27 @@ class CommitRun {
     record_.moved_to = plan.view_size;
     record_.outcome = outcome.totals;
     record_.content = outcome.content;
+    if (const auto space = space_taken(); space && space_before && outcome.totals.cloned == 0) {
+      record_.new_bytes = *space > *space_before ? *space - *space_before : 0;
+    }
     return {};
+  }
+
+  /// By the base's files on their file system, in bytes. A device takes none; nor does a simulated file.
+  [[nodiscard]] std::optional<std::uint64_t> space_taken() const {
+    const Image& base = *selection_.base_layer().image;
+    std::uint64_t bytes = 0;
+    for (const Storage* file : {&base.storage(), &base.data_storage()}) {
+      struct stat status{};
+      if (file->descriptor() < 0 || ::fstat(file->descriptor(), &status) != 0 || !S_ISREG(status.st_mode)) {
+        return std::nullopt;
+      }
+      bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
+      if (&base.storage() == &base.data_storage()) {
+        break;
+      }
+    }
+    return bytes;
   }
 
   MoveOptions move_options(const CommitPlan& plan, BaseWriter& base) {
@@ -220,6 +242,7 @@ class CommitRun {
     record.base_size_before = plan.base_size;
     record.view_size = plan.view_size;
     record.forecast = plan.totals;
+    record.new_bytes_forecast = plan.new_bytes;
     record.bitmaps = recorded_bitmaps(plan);
     return record;
   }

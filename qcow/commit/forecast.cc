@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "qcow/commit/moves.h"
+#include "qcow/commit/new_space.h"
 #include "qcow/commit/shareable.h"
+#include "qcow/format/bitmaps.h"
 #include "qcow/storage/writable_file.h"
 
 namespace qchain {
@@ -32,17 +34,18 @@ class SharingProbe {
  public:
   explicit SharingProbe(const CommitPlan& plan) : shares_(plan.selection.chain.depth()) {
     const Layer& base = plan.selection.base_layer();
-    if (base.image->format() != ImageFormat::raw) {
-      return;  // a qcow2 base decides by cluster where it can share
-    }
-    UniqueFd fd(::open(folder_of(base.file).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    const Storage& file = base.image->data_storage();
+    UniqueFd fd(::open(folder_of(file.name()).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (!fd.valid()) {
       return;
     }
-    const WritableFile file(std::move(fd), base.file);
-    unit_ = file.clone_unit();
+    const WritableFile trial(std::move(fd), file.name());
+    unit_ = trial.clone_unit();
+    if (!is_aligned(base.image->cluster_size(), unit_)) {
+      return;  // a block of the guest's is then no block of the base's
+    }
     for (std::size_t i = plan.selection.base + 1; i <= plan.selection.top; ++i) {
-      const auto answer = file.try_clone(plan.selection.chain.layer(i).image->data_storage());
+      const auto answer = trial.try_clone(plan.selection.chain.layer(i).image->data_storage());
       shares_[i] = answer && *answer == CloneAnswer::cloned;
     }
   }
@@ -58,55 +61,19 @@ class SharingProbe {
   std::uint64_t unit_ = 4096;
 };
 
-/// What writing to space that the base has already takes.
-enum class Overwriting : std::uint8_t {
-  nothing,
-  new_blocks,  ///< its blocks are shared with the file that keeps it as it was
-};
-
-/// Counts what the base has no space for yet, in its own units of allocation.
-class NewSpace {
- public:
-  NewSpace(const Image& base, Overwriting overwriting) : base_(base), overwriting_(overwriting) {
-    const format::Header* header = base.header();
-    unit_ = header != nullptr ? header->allocation_unit() : 4096;
-  }
-
-  void add(Range range) {
-    const std::uint64_t start = std::max(align_down(range.start, unit_), counted_to_);
-    const std::uint64_t end = align_up(range.end(), unit_);
-    bytes_ += range_between(std::max(start, base_.size()), end).length;
-    const Range inside = range_between(start, std::min(end, base_.size()));
-    if (overwriting_ == Overwriting::new_blocks) {
-      bytes_ += inside.length;
-    } else {
-      count_holes(inside);
-    }
-    counted_to_ = std::max(counted_to_, end);
-  }
-
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
-
- private:
-  void count_holes(Range range) {
-    while (!range.empty()) {
-      Extents extents;
-      base_.map(range, 4096, extents);
-      for (const Extent& extent : extents) {
-        const bool has_space =
-            extent.kind == ExtentKind::data || (extent.kind == ExtentKind::zero && extent.has_offset());
-        bytes_ += has_space ? 0 : extent.length;
-      }
-      range = range_between(extents.back().end(), range.end());
+/// The clusters that the base's bitmaps take while their new bits are put beside the old ones.
+std::uint64_t bitmap_clusters(const CommitPlan& plan) {
+  const format::Header* header = plan.selection.base_layer().image->header();
+  std::uint64_t count = 0;
+  for (const LayerBitmap& bitmap : plan.bitmaps) {
+    if (header != nullptr && (bitmap.fate == BitmapFate::updated || bitmap.fate == BitmapFate::merged)) {
+      const std::uint64_t size = std::max(plan.view_size, plan.base_size);
+      const std::uint64_t entries = format::bitmap_entries_for(*header, bitmap.bitmap.granularity, size);
+      count += entries + units_for(entries * sizeof(std::uint64_t), header->cluster_size()) + 1;
     }
   }
-
-  const Image& base_;
-  Overwriting overwriting_;
-  std::uint64_t unit_;
-  std::uint64_t bytes_ = 0;
-  std::uint64_t counted_to_ = 0;
-};
+  return count;
+}
 
 }  // namespace
 
@@ -120,6 +87,7 @@ Result<void> forecast_moves(CommitPlan& plan) {
   while (const auto move = QC_TRY(walk.next())) {
     if (move->kind == MoveKind::zero) {
       plan.totals.zeroed += move->extent.length;
+      space.add_zeros(move->extent.range());
       continue;
     }
     const Range all = move->extent.range();
@@ -131,7 +99,9 @@ Result<void> forecast_moves(CommitPlan& plan) {
     }
   }
   plan.totals.zeroed += plan.selection.hidden_tail().length;
-  plan.new_bytes = space.bytes() + (plan.keep && !plan.keep->is_kept ? plan.keep->on_base_disk : 0);
+  space.add_zeros(plan.selection.hidden_tail());
+  space.add_clusters(bitmap_clusters(plan));
+  plan.new_bytes = space.bytes(plan.view_size) + (plan.keep && !plan.keep->is_kept ? plan.keep->on_base_disk : 0);
   plan.free_bytes = free_space(folder_of(base.storage().name()));
   return {};
 }

@@ -96,6 +96,18 @@ CommitTotals totals_from_json(const json& value) {
           .zeroed = value.at("zeroed").get<std::uint64_t>()};
 }
 
+json new_bytes_to_json(const CommitRecord& record) {
+  return {{"forecast", record.new_bytes_forecast}, {"outcome", record.new_bytes ? json(*record.new_bytes) : json()}};
+}
+
+void read_new_bytes(const json& value, CommitRecord& record) {
+  if (value.is_object()) {
+    record.new_bytes_forecast = value.at("forecast").get<std::uint64_t>();
+    const json& outcome = value.at("outcome");
+    record.new_bytes = outcome.is_null() ? std::nullopt : std::optional(outcome.get<std::uint64_t>());
+  }
+}
+
 json bitmaps_to_json(const std::vector<RecordedBitmap>& bitmaps) {
   json list = json::array();
   for (const RecordedBitmap& bitmap : bitmaps) {
@@ -232,6 +244,7 @@ CommitRecord record_from_json(const json& value) {
   record.moved_to = value.at("moved-to").get<std::uint64_t>();
   record.forecast = totals_from_json(value.at("forecast"));
   record.outcome = totals_from_json(value.at("outcome"));
+  read_new_bytes(value.value("new-bytes", json()), record);
   record.bitmaps = bitmaps_from_json(value.value("bitmaps", json()));
   record.content = content_from_json(value.at("content"));
   record.whole = whole_from_json(value);
@@ -263,6 +276,7 @@ std::string to_json(const CommitRecord& record) {
                    {"moved-to", record.moved_to},
                    {"forecast", totals_to_json(record.forecast)},
                    {"outcome", totals_to_json(record.outcome)},
+                   {"new-bytes", new_bytes_to_json(record)},
                    {"bitmaps", bitmaps_to_json(record.bitmaps)},
                    {"content", content_to_json(record.content)},
                    {"whole", whole_to_json(record.whole)}};

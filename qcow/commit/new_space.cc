@@ -1,0 +1,104 @@
+#include "qcow/commit/new_space.h"
+
+#include <algorithm>
+
+namespace qchain {
+
+namespace {
+
+constexpr std::uint64_t block = 4096;  ///< of the file system
+constexpr std::uint64_t entry_size = 8;
+
+/// A cluster that a snapshot shares is not written in place, whatever the base has.
+bool may_be_shared(const Image& base) {
+  return base.header() != nullptr && base.header()->snapshot_count > 0;
+}
+
+}  // namespace
+
+NewSpace::NewSpace(const Image& base, Overwriting overwriting)
+    : base_(base),
+      overwriting_(may_be_shared(base) ? Overwriting::new_blocks : overwriting),
+      unit_(base.header() != nullptr ? base.header()->cluster_size() : block) {}
+
+void NewSpace::add(Range range) {
+  if (range.empty()) {
+    return;
+  }
+  touch_tables(range);
+  const std::uint64_t start = std::max(align_down(range.start, unit_), counted_to_);
+  const std::uint64_t end = align_up(range.end(), unit_);
+  bytes_ += range_between(std::max(start, base_.size()), end).length;
+  const Range inside = range_between(start, std::min(end, base_.size()));
+  if (overwriting_ == Overwriting::new_blocks) {
+    bytes_ += inside.length;
+  } else {
+    count_holes(inside);
+  }
+  counted_to_ = std::max(counted_to_, end);
+}
+
+void NewSpace::add_zeros(Range range) {
+  if (base_.header() == nullptr || range.empty()) {
+    return;
+  }
+  touch_tables(range);
+  const bool has_zero_flag = base_.header()->version >= 3;
+  if (!has_zero_flag) {
+    return add(range);
+  }
+  if (!is_aligned(range.start, unit_)) {
+    add({range.start, 1});
+  }
+  if (!is_aligned(range.end(), unit_)) {
+    add({range.end() - 1, 1});
+  }
+}
+
+void NewSpace::count_holes(Range range) {
+  while (!range.empty()) {
+    Extents extents;
+    base_.map(range, 4096, extents);
+    for (const Extent& extent : extents) {
+      const bool has_space =
+          extent.kind == ExtentKind::data || (extent.kind == ExtentKind::zero && extent.has_offset());
+      bytes_ += has_space ? 0 : extent.length;
+    }
+    range = range_between(extents.back().end(), range.end());
+  }
+}
+
+void NewSpace::touch_tables(Range range) {
+  const format::Header* header = base_.header();
+  if (header == nullptr) {
+    return;
+  }
+  const std::uint64_t span = header->l1_entry_span();
+  const std::uint64_t start = std::max(align_down(range.start, span), tables_to_);
+  const std::uint64_t end = align_up(range.end(), span);
+  if (end > start) {
+    clusters_ += (end - start) / span;
+    tables_to_ = end;
+  }
+}
+
+/// Refcount blocks for all that is new, a larger refcount table, a larger L1 table.
+std::uint64_t NewSpace::metadata(std::uint64_t view_size) const {
+  const format::Header& header = *base_.header();
+  const std::uint64_t cluster = header.cluster_size();
+  const std::uint64_t l1 =
+      view_size > base_.size() ? units_for(units_for(view_size, header.l1_entry_span()) * entry_size, cluster) : 0;
+  const std::uint64_t count = clusters_ + bytes_ / cluster + l1 + 1;
+  const std::uint64_t per_block = cluster * 8 >> header.refcount_order;
+  const std::uint64_t blocks = units_for(count, per_block) + 2;
+  const std::uint64_t in_table = std::uint64_t{header.refcount_table_clusters} * cluster / entry_size;
+  const std::uint64_t needed = units_for(units_for(base_.storage().size(), cluster) + count + blocks, per_block) + 1;
+  const std::uint64_t table = needed > in_table ? units_for(needed * 2 * entry_size, cluster) + 1 : 0;
+  return (clusters_ + l1 + blocks + table) * cluster;
+}
+
+std::uint64_t NewSpace::bytes(std::uint64_t view_size) const {
+  return base_.header() == nullptr ? bytes_ : bytes_ + metadata(view_size);
+}
+
+}  // namespace qchain

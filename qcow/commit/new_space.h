@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+
+#include "qcow/chain/image.h"
+
+/// Inside of the commit room: the space that a base takes on its file system.
+namespace qchain {
+
+/// How many units hold `bytes`.
+[[nodiscard]] constexpr std::uint64_t units_for(std::uint64_t bytes, std::uint64_t unit) noexcept {
+  return bytes / unit + (bytes % unit != 0 ? 1 : 0);
+}
+
+/// What writing to space that the base has already takes.
+enum class Overwriting : std::uint8_t {
+  nothing,
+  new_blocks,  ///< its blocks are shared with the file that keeps it as it was
+};
+
+/// Counts, at the most, what the base has no space for yet: guest bytes in its own units of allocation, and for a qcow2
+/// base the tables and refcounts that they need. All numbers in bytes; ranges are given in guest order.
+class NewSpace {
+ public:
+  NewSpace(const Image& base, Overwriting overwriting);
+
+  /// A range that gets bytes.
+  void add(Range range);
+  /// A range that gets zeros: in a qcow2 base what it cuts may have to be filled.
+  void add_zeros(Range range);
+  /// Clusters of the base that hold no guest bytes, such as those of bitmaps.
+  void add_clusters(std::uint64_t count) noexcept { clusters_ += count; }
+
+  /// `view_size`: what the base may grow to.
+  [[nodiscard]] std::uint64_t bytes(std::uint64_t view_size) const;
+
+ private:
+  void count_holes(Range range);
+  void touch_tables(Range range);
+  [[nodiscard]] std::uint64_t metadata(std::uint64_t view_size) const;
+
+  const Image& base_;
+  Overwriting overwriting_;
+  std::uint64_t unit_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t counted_to_ = 0;
+  std::uint64_t clusters_ = 0;   ///< beside those of guest bytes
+  std::uint64_t tables_to_ = 0;  ///< guest offset up to which L2 tables are counted
+};
+
+}  // namespace qchain
