@@ -1,0 +1,70 @@
+"""What a commit does to the rest of the machine: the page cache, and the bandwidth it was given."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from suite.cases_mount import three_layers
+from suite.cases_move import QEMU
+from suite.chains import write_random
+from suite.commits import by_qchain, by_qemu
+from suite.context import Context
+from suite.measure import MIB, Row, Sample, Target
+from suite.memory import forget, pre_touch, remember
+from suite.processes import run
+
+
+def cached(files: list[Path]) -> int:
+    """Bytes of these files in the page cache."""
+    return sum(int(run("fincore", "--bytes", "--noheadings", "--output", "RES", file)) for file in files)
+
+
+def page_cache(context: Context) -> list[Row]:
+    """How much of another file stays in the page cache through a commit, and how much the commit leaves there."""
+    chain = three_layers(context)
+    other = context.folder / "other.raw"
+    write_random(other, context.size // 4, seed=8)
+    commits = {"qchain": partial(by_qchain, context.qchain, chain), QEMU[0]: partial(by_qemu, chain, "none"),
+               QEMU[1]: partial(by_qemu, chain, "writeback")}
+
+    def kept(commit) -> Sample:
+        forget([*chain.files, other])
+        remember([other])
+        before = cached([other])
+        commit()
+        return Sample(100 * cached([other]) / before)
+
+    def left(commit) -> Sample:
+        forget(chain.files)
+        commit()
+        return Sample(100 * cached(chain.files) / chain.moved)
+
+    try:
+        return [
+            context.race(Row("another file's page cache kept through a commit", "%", [Target(0.99, None, limit=100)]),
+                         {who: partial(kept, commit) for who, commit in commits.items()}),
+            context.race(Row("page cache that a commit leaves, of the bytes it moved", "%", higher_is_better=False),
+                         {who: partial(left, commit) for who, commit in commits.items()})]
+    finally:
+        other.unlink()
+
+
+def bandwidth(context: Context) -> Row:
+    """--bandwidth: how far the rate is from what was asked."""
+    chain = three_layers(context)
+    asked = max(1, chain.moved // MIB // 5)  # five seconds' worth
+
+    def off() -> Sample:
+        forget(chain.files)
+        pre_touch(2 * chain.size)
+        cost = by_qchain(context.qchain, chain, "--bandwidth", str(asked))
+        return Sample(100 * abs(chain.moved / MIB / cost.seconds / asked - 1))
+
+    row = Row("commit --bandwidth: rate off by", "%", [Target(1, None, limit=5)], higher_is_better=False,
+              note=f"{asked} MiB/s asked for")
+    return context.race(row, {"qchain": off})
+
+
+def host(context: Context) -> list[Row]:
+    return [bandwidth(context), *page_cache(context)]

@@ -1,0 +1,48 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from suite.groups import GROUPS
+from suite.measure import GIB, MIB
+
+SIZES = {"64M": 64 * MIB, "256M": 256 * MIB, "1G": GIB, "4G": 4 * GIB}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    names = [group.name for group in GROUPS]
+    parser = argparse.ArgumentParser(
+        prog="bench/run",
+        description="Measures qchain beside its peers, and writes tables (Markdown, JSON) and charts (SVG).",
+        epilog="As root it measures more: memory is emptied between tests, and loop mounts can be made.")
+    parser.add_argument("subset", nargs="*", metavar="SUBSET",
+                        help=f"what to measure: {', '.join(names)}; default: all. Or ci: a minute's worth, which fails "
+                             "only where a ratio falls far below its floor")
+    parser.add_argument("--size", choices=SIZES, help="size of the disks that are read (default 1G; ci: 256M)")
+    parser.add_argument("--rounds", type=int, help="samples of each figure (default 5; ci: 3)")
+    parser.add_argument("--seconds", type=float, help="length of a random test (default 2; ci: 0.5)")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/bench", metavar="DIR",
+                        help="where results go (default build/bench)")
+    parser.add_argument("--scratch", type=Path, default=Path(os.environ.get("TMPDIR", "/var/tmp")), metavar="DIR",
+                        help="where images are made, on the file system to measure; room for 20 disks "
+                             "(default $TMPDIR or /var/tmp)")
+    parser.add_argument("--qchain", type=Path, metavar="PROGRAM", help="measure this one, instead of building it")
+    parser.add_argument("--nice", type=int, default=0, help="scheduling priority, such as -15 on a busy machine (root)")
+    parser.add_argument("--publish", action="store_true",
+                        help="put all results of DIR, from this and earlier runs, into docs/ and the README")
+    parser.add_argument("--list", action="store_true", help="list the subsets, measure nothing")
+    options = parser.parse_args(words)
+    unknown = [name for name in options.subset if name not in [*names, "ci"]]
+    if unknown or ("ci" in options.subset and len(options.subset) > 1):
+        parser.error(f"no subset '{unknown[0]}'; there are: {', '.join(names)}, ci" if unknown else "ci goes alone")
+    if options.rounds is not None and options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    in_ci = options.subset == ["ci"]
+    options.size = SIZES[options.size or ("256M" if in_ci else "1G")]
+    options.rounds = options.rounds or (3 if in_ci else 5)
+    options.seconds = options.seconds or (0.5 if in_ci else 2.0)
+    return options
