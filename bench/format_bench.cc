@@ -1,5 +1,6 @@
 #include <benchmark/benchmark.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <random>
 #include <vector>
@@ -11,6 +12,34 @@ namespace qchain {
 namespace {
 
 constexpr std::uint64_t cluster_size = 65536;
+
+/// The first cluster of a new image of 64 MiB, as qemu-img makes it. Offsets: qcow2 specification.
+std::vector<std::byte> header_cluster() {
+  std::vector<std::byte> bytes(cluster_size);
+  const MutableBytes out(bytes);
+  store_be<std::uint32_t>(out, 0, 0x514649fb);         // magic
+  store_be<std::uint32_t>(out, 4, 3);                  // version
+  store_be<std::uint32_t>(out, 20, 16);                // cluster bits
+  store_be<std::uint64_t>(out, 24, 64 << 20);          // virtual size
+  store_be<std::uint32_t>(out, 36, 1);                 // L1 entries
+  store_be<std::uint64_t>(out, 40, 3 * cluster_size);  // L1 table
+  store_be<std::uint64_t>(out, 48, cluster_size);      // refcount table
+  store_be<std::uint32_t>(out, 56, 1);                 // its clusters
+  store_be<std::uint32_t>(out, 96, 4);                 // refcount order
+  store_be<std::uint32_t>(out, 100, 104);              // header length
+  return bytes;
+}
+
+void parse_header_cluster(benchmark::State& state) {
+  const auto bytes = header_cluster();
+  for (auto _ : state) {
+    if (const auto header = format::parse_header(bytes); !header) {
+      state.SkipWithError(header.error().what.c_str());
+      break;
+    }
+  }
+}
+BENCHMARK(parse_header_cluster);
 
 void decode_plain_entries(benchmark::State& state) {
   const format::Header header;
@@ -73,6 +102,21 @@ void inflate_zlib_cluster(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * cluster_size));
 }
 BENCHMARK(inflate_zlib_cluster);
+
+void inflate_zstd_cluster(benchmark::State& state) {
+  const auto bytes = compressible(cluster_size);
+  std::vector<std::byte> packed(ZSTD_compressBound(bytes.size()));
+  packed.resize(ZSTD_compress(packed.data(), packed.size(), bytes.data(), bytes.size(), ZSTD_CLEVEL_DEFAULT));
+  std::vector<std::byte> cluster(cluster_size);
+  for (auto _ : state) {
+    if (!format::inflate(format::CompressionType::zstd, packed, cluster)) {
+      state.SkipWithError("does not inflate");
+      break;
+    }
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * cluster_size));
+}
+BENCHMARK(inflate_zstd_cluster);
 
 }  // namespace
 }  // namespace qchain
