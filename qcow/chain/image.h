@@ -42,6 +42,10 @@ class Image {
   /// error.
   virtual void map(Range range, std::size_t limit, Extents& out) const = 0;
 
+  /// Guest bytes, at least 1, of which one access to the metadata tells: map() of two ranges that begin in the same
+  /// unit (counted from 0) costs no less than map() of both and what lies between.
+  [[nodiscard]] virtual std::uint64_t map_unit() const noexcept = 0;
+
   /// The whole guest cluster of a compressed extent, inflated into `cluster` (cluster_size() bytes).
   /// Errors: io, corrupt.
   [[nodiscard]] virtual Result<void> inflate(const Extent& extent, MutableBytes cluster) const = 0;

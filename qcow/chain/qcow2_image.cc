@@ -11,8 +11,6 @@ namespace qchain {
 
 namespace {
 
-/// L2 entries read at once: a page of them, 32 MiB of guest at the usual cluster size.
-constexpr std::uint64_t entries_at_once = 512;
 constexpr std::uint64_t widest_entry = 16;
 
 ExtentKind kind_of(format::Allocation allocation) noexcept {
@@ -50,6 +48,16 @@ Extent broken(Range range, format::Fault fault) noexcept {
 
 Extent unallocated(Range range) noexcept {
   return {.start = range.start, .length = range.length};
+}
+
+/// How many of the first entries are all zeros: clusters that the image does not have, whatever its features.
+std::uint64_t leading_zeros(Bytes entries, std::uint64_t entry_size) noexcept {
+  std::uint64_t count = 0;
+  while (!entries.empty() && is_zero(entries.first(entry_size))) {
+    entries = entries.subspan(entry_size);
+    ++count;
+  }
+  return count;
 }
 
 }  // namespace
@@ -146,6 +154,12 @@ std::uint64_t Qcow2Image::map_entries(std::uint64_t table_offset, Range range, s
     return end;
   }
   for (std::uint64_t i = 0; i < count && out.size() < stop; ++i) {
+    if (const std::uint64_t none = leading_zeros(bytes.subspan(i * entry_size), entry_size); none > 0) {
+      const Range absent{(first_cluster + i) << header_.cluster_bits, none << header_.cluster_bits};
+      append(out, unallocated(intersect(absent, range)));
+      i += none - 1;
+      continue;
+    }
     const Range cluster{(first_cluster + i) << header_.cluster_bits, header_.cluster_size()};
     const auto raw = load_be<std::uint64_t>(bytes, i * entry_size);
     const auto bitmap = entry_size == widest_entry ? load_be<std::uint64_t>(bytes, i * entry_size + 8) : 0;

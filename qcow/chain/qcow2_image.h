@@ -23,11 +23,15 @@ class Qcow2Image final : public Image {
   [[nodiscard]] const format::Header* header() const noexcept override { return &header_; }
 
   void map(Range range, std::size_t limit, Extents& out) const override;
+  [[nodiscard]] std::uint64_t map_unit() const noexcept override { return entries_at_once << header_.cluster_bits; }
   [[nodiscard]] Result<void> inflate(const Extent& extent, MutableBytes cluster) const override;
   [[nodiscard]] Result<std::vector<format::Snapshot>> snapshots() const override;
   [[nodiscard]] Result<std::vector<format::Bitmap>> bitmaps() const override;
 
  private:
+  /// L2 entries read at once: a page of them, 32 MiB of guest at the usual cluster size.
+  static constexpr std::uint64_t entries_at_once = 512;
+
   /// A page of the L1 table: 512 entries cover 256 GiB at the usual cluster size.
   struct L1Window {
     static constexpr std::uint64_t capacity = 512;

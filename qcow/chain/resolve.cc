@@ -1,6 +1,7 @@
 #include "qcow/chain/resolve.h"
 
 #include <algorithm>
+#include <span>
 
 namespace qchain {
 
@@ -16,9 +17,13 @@ class Resolution {
 
   void ask(const Image& image, std::uint32_t layer) {
     still_open_.clear();
+    for (std::span<const Range> rest(gaps_); !rest.empty();) {
+      const std::size_t count = gaps_together(rest, image.map_unit());
+      ask_gaps(image, layer, rest.first(count));
+      rest = rest.subspan(count);
+    }
+    // A short layer hides what lies deeper: past its end the guest reads zeros.
     for (const Range gap : gaps_) {
-      ask_range(image, layer, intersect(gap, {0, image.size()}));
-      // A short layer hides what lies deeper: past its end the guest reads zeros.
       const Range past = range_between(std::max(gap.start, image.size()), gap.end());
       if (!past.empty()) {
         found_.push_back({.start = past.start, .length = past.length, .layer = layer, .kind = ExtentKind::past_end});
@@ -43,23 +48,47 @@ class Resolution {
   }
 
  private:
-  void ask_range(const Image& image, std::uint32_t layer, Range range) {
-    std::uint64_t position = range.start;
-    while (position < std::min(range.end(), end_)) {
+  /// How many of the first gaps begin in one unit of the image's metadata: they cost no more than one.
+  static std::size_t gaps_together(std::span<const Range> gaps, std::uint64_t unit) {
+    const std::uint64_t block = gaps.front().start / unit;
+    const auto other = std::ranges::find_if(gaps, [&](Range gap) { return gap.start / unit != block; });
+    return static_cast<std::size_t>(other - gaps.begin());
+  }
+
+  /// Asks for neighbouring gaps at once; what lies between them is answered already, and dropped.
+  void ask_gaps(const Image& image, std::uint32_t layer, std::span<const Range> gaps) {
+    const std::uint64_t stop = std::min(gaps.back().end(), image.size());
+    std::uint64_t position = gaps.front().start;
+    while (position < std::min(stop, end_)) {
       answer_.clear();
       const std::size_t room = still_open_.size() < limit_ ? limit_ - still_open_.size() : 1;
-      image.map(range_between(position, std::min(range.end(), end_)), room, answer_);
+      image.map(range_between(position, std::min(stop, end_)), room, answer_);
       for (const Extent& extent : answer_) {
-        take(extent, layer);
+        gaps = take_parts(extent, layer, gaps);
       }
       position = answer_.back().end();
       if (still_open_.size() > limit_) {
-        end_ = std::min(end_, position);
+        end_ = std::min(end_, still_open_[limit_].start);
+        still_open_.resize(limit_);
       }
       if (found_.size() / 2 >= limit_) {
         keep_within_limit();
       }
     }
+  }
+
+  /// Takes what of an extent lies in the gaps; the gaps that are not behind it yet.
+  std::span<const Range> take_parts(const Extent& extent, std::uint32_t layer, std::span<const Range> gaps) {
+    while (!gaps.empty() && gaps.front().start < extent.end()) {
+      if (const Range part = intersect(gaps.front(), extent.range()); !part.empty()) {
+        take(clip(extent, part), layer);
+      }
+      if (gaps.front().end() > extent.end()) {
+        break;
+      }
+      gaps = gaps.subspan(1);
+    }
+    return gaps;
   }
 
   void take(const Extent& extent, std::uint32_t layer) {

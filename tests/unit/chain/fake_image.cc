@@ -36,6 +36,7 @@ FakeImage::FakeImage(std::uint64_t size, Extents extents, std::vector<std::byte>
 }
 
 void FakeImage::map(Range range, std::size_t limit, Extents& out) const {
+  ++mapped_;
   const std::size_t before = out.size();
   for (const Extent& extent : extents_) {
     if (!intersect(extent.range(), range).empty() && out.size() - before < limit) {

@@ -41,15 +41,18 @@ class FakeImage final : public Image {
   [[nodiscard]] const Storage& storage() const noexcept override { return storage_; }
   [[nodiscard]] const Storage& data_storage() const noexcept override { return storage_; }
   void map(Range range, std::size_t limit, Extents& out) const override;
+  [[nodiscard]] std::uint64_t map_unit() const noexcept override { return 65536; }
   [[nodiscard]] Result<void> inflate(const Extent& extent, MutableBytes cluster) const override;
 
   [[nodiscard]] int inflated() const noexcept { return inflated_; }
+  [[nodiscard]] int mapped() const noexcept { return mapped_; }
 
  private:
   std::uint64_t size_;
   Extents extents_;  ///< ascending, all of [0, size_)
   MemoryStorage storage_;
   mutable int inflated_ = 0;
+  mutable int mapped_ = 0;
 };
 
 /// A slice over all of `images`, bottom first.

@@ -58,6 +58,20 @@ TEST(Resolve, AgreesWithAskingSectorBySector) {
   }
 }
 
+/// A top that has every second sector of four units of metadata, over a base that has all.
+TEST(Resolve, AsksALayerOnceForAllGapsInOneUnitOfItsMetadata) {
+  const std::uint64_t unit = FakeImage(sector, {}).map_unit();
+  Extents every_second;
+  for (std::uint64_t start = 0; start < 4 * unit; start += 2 * sector) {
+    every_second.push_back({.start = start, .length = sector, .offset = start, .kind = ExtentKind::data});
+  }
+  const auto base = std::make_shared<FakeImage>(
+      4 * unit, Extents{{.start = 0, .length = 4 * unit, .offset = 0, .kind = ExtentKind::data}});
+  const Slice slice = slice_of({base, std::make_shared<FakeImage>(4 * unit, std::move(every_second))});
+  EXPECT_EQ(resolve(slice, {0, slice.size()}, SIZE_MAX).size(), 4 * unit / sector);
+  EXPECT_EQ(base->mapped(), 4);
+}
+
 TEST(Resolve, InSmallStepsGivesTheSameAsInOne) {
   const std::uint64_t seed = test_seed();
   SCOPED_TRACE("QCHAIN_SEED=" + std::to_string(seed));
