@@ -1,11 +1,13 @@
 #include "qcow/commit/mover.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "qcow/commit/digest.h"
 #include "qcow/commit/moves.h"
+#include "qcow/commit/prefetch.h"
 #include "qcow/commit/shareable.h"
 #include "qcow/commit/throttle.h"
 #include "qcow/verify/ordered_reader.h"
@@ -60,6 +62,9 @@ class Mover {
   Result<void> copy(const Extent& extent) {
     const Storage& source = above_.slice().chain.layer(extent.layer).image->data_storage();
     const Range shared = shareable(extent, source.size(), may_share_ ? base_.sharing_unit(source) : 0);
+    if (shared.empty() && pending_.empty() && outcome_.totals.cloned == 0 && !prefetch_) {
+      prefetch_.emplace(above_, extent.start);
+    }
     const auto [before, behind] = around(extent.range(), shared);
     QC_TRY(read(before));
     for (Extent rest = clip(extent, shared); !shared.empty() && rest.length > 0;) {
@@ -88,6 +93,7 @@ class Mover {
     if (!may_share_) {
       return read(piece.range());
     }
+    prefetch_.reset();  // blocks are shared unread
     pending_.push_back({.source = &source, .source_offset = piece.offset, .guest = piece.range()});
     pending_bytes_ += piece.length;
     const bool is_first = outcome_.totals.cloned == 0;
@@ -145,6 +151,9 @@ class Mover {
   /// All moves before `position` are in the base, but for those that are put off.
   Result<void> moved(std::uint64_t bytes, std::uint64_t position) {
     done_ += bytes;
+    if (prefetch_) {
+      prefetch_->reached(position);
+    }
     if (options_.progress) {
       options_.progress(done_);
     }
@@ -159,6 +168,7 @@ class Mover {
   const View& above_;
   BaseWriter& base_;
   const MoveOptions& options_;
+  std::optional<Prefetch> prefetch_;  ///< once something has to be copied
   OrderedReader reader_;
   Throttle throttle_;
   MergedDigest digest_;
