@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::uint64_t chunk_size = std::uint64_t{1} << 20;
 
+/// Neighbouring ranges that one thread compares, at most chunk_size bytes in all.
+using Batch = std::vector<PairedRange>;
+
 /// Differing bytes of one chunk.
 struct ChunkDifference {
   std::optional<Range> first;
@@ -39,7 +42,7 @@ ChunkDifference difference(Bytes left, Bytes right, std::uint64_t guest_offset) 
   return found;
 }
 
-/// The work of all threads: one walk, from which each takes the next chunk.
+/// The work of all threads: one walk, from which each takes the next batch.
 class Comparing {
  public:
   Comparing(const View& left, const View& right, const CompareOptions& options)
@@ -62,35 +65,59 @@ class Comparing {
   void work() {
     std::vector<std::byte> left(chunk_size);
     std::vector<std::byte> right(chunk_size);
-    while (const auto chunk = take()) {
-      finish(*chunk, compare_chunk(*chunk, MutableBytes(left).first(chunk->range.length),
-                                   MutableBytes(right).first(chunk->range.length)));
+    for (Batch batch = take(); !batch.empty(); batch = take()) {
+      fetch(batch);
+      for (const PairedRange& part : batch) {
+        finish(part, compare_chunk(part, MutableBytes(left).first(part.range.length),
+                                   MutableBytes(right).first(part.range.length)));
+      }
     }
   }
 
-  std::optional<PairedRange> take() {
+  /// A scattered layer gives a small range each time: asked for together, the disk has several to work at.
+  void fetch(const Batch& batch) const {
+    for (const PairedRange& part : batch) {
+      if (part.pairing != Pairing::left_zero) {
+        left_.will_need(part.range);
+      }
+      if (part.pairing != Pairing::right_zero) {
+        right_.will_need(part.range);
+      }
+    }
+  }
+
+  /// The next ranges to compare; none at the end, or after an error.
+  Batch take() {
     const std::scoped_lock lock(mutex_);
     if (options_.stop.stop_requested() && !error_) {
       error_ = make_error(ErrorKind::interrupted, "interrupted");
     }
-    while (!error_) {
-      if (rest_.range.empty()) {
-        const auto next = walk_.next();
-        if (!next) {
-          return std::nullopt;
-        }
-        rest_ = *next;
+    Batch batch;
+    for (std::uint64_t room = chunk_size; room > 0 && !error_;) {
+      const auto part = next_part(room);
+      if (!part) {
+        break;
       }
-      if (rest_.pairing == Pairing::same) {
-        advance(rest_.range.length);
-        rest_.range = {};
-        continue;
-      }
-      const PairedRange chunk{{rest_.range.start, std::min(chunk_size, rest_.range.length)}, rest_.pairing};
-      rest_.range = range_between(chunk.range.end(), rest_.range.end());
-      return chunk;
+      batch.push_back(*part);
+      room -= part->range.length;
     }
-    return std::nullopt;
+    return error_ ? Batch{} : batch;
+  }
+
+  /// The next range that needs reading, at most `length` bytes of it.
+  std::optional<PairedRange> next_part(std::uint64_t length) {
+    while (rest_.range.empty() || rest_.pairing == Pairing::same) {
+      advance(rest_.range.length);
+      rest_.range = {};
+      const auto next = walk_.next();
+      if (!next) {
+        return std::nullopt;
+      }
+      rest_ = *next;
+    }
+    const PairedRange part{{rest_.range.start, std::min(length, rest_.range.length)}, rest_.pairing};
+    rest_.range = range_between(part.range.end(), rest_.range.end());
+    return part;
   }
 
   [[nodiscard]] Result<ChunkDifference> compare_chunk(const PairedRange& chunk, MutableBytes left,

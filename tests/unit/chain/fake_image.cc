@@ -62,7 +62,7 @@ Slice slice_of(std::vector<SharedImage> images) {
   return {.chain = Chain(std::move(layers)), .base = 0, .top = images.size() - 1};
 }
 
-std::shared_ptr<FakeImage> random_image(std::mt19937_64& random, std::uint64_t size) {
+std::shared_ptr<FakeImage> random_image(std::mt19937_64& random, std::uint64_t size, std::uint64_t inode) {
   Extents extents;
   std::uint64_t position = 0;
   while (position < size) {
@@ -88,7 +88,7 @@ std::shared_ptr<FakeImage> random_image(std::mt19937_64& random, std::uint64_t s
     const std::uint64_t word = random();
     std::memcpy(stored.data() + i, &word, 8);
   }
-  return std::make_shared<FakeImage>(size, std::move(extents), std::move(stored));
+  return std::make_shared<FakeImage>(size, std::move(extents), std::move(stored), inode);
 }
 
 std::uint64_t test_seed() {

@@ -58,8 +58,9 @@ class FakeImage final : public Image {
 /// A slice over all of `images`, bottom first.
 [[nodiscard]] Slice slice_of(std::vector<SharedImage> images);
 
-/// A random image: extents of all kinds but broken, on 512-byte borders.
-[[nodiscard]] std::shared_ptr<FakeImage> random_image(std::mt19937_64& random, std::uint64_t size);
+/// A random image: extents of all kinds but broken, on 512-byte borders. `inode`: of its file.
+[[nodiscard]] std::shared_ptr<FakeImage> random_image(std::mt19937_64& random, std::uint64_t size,
+                                                      std::uint64_t inode = 1);
 
 /// The seed of a random test: QCHAIN_SEED, or a new one. Print it with SCOPED_TRACE.
 [[nodiscard]] std::uint64_t test_seed();
