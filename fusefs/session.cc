@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <thread>
 #include <utility>
@@ -14,8 +13,9 @@
 namespace qchain::fusefs {
 namespace {
 
-constexpr unsigned min_threads = 4;
-constexpr unsigned max_threads = 16;  // resident_budget in mount.h counts on it
+/// Far more than processors: most wait for the disk when it is cold, and its queue is as deep as they are many. libfuse
+/// starts them as requests come. resident_budget in mount.h counts on this number.
+constexpr unsigned max_threads = 16;
 
 /// Words as on a command line, for libfuse to take what it knows.
 class FuseWords {
@@ -34,11 +34,6 @@ class FuseWords {
 
 using LoopConfig = std::unique_ptr<fuse_loop_config, decltype(&fuse_loop_cfg_destroy)>;
 
-// A few more than processors, since some wait for the disk.
-unsigned thread_count() {
-  return std::clamp(std::thread::hardware_concurrency() + 2, min_threads, max_threads);
-}
-
 // A queue for each thread needs /dev/fuse again; ordinary users get it from fusermount3 only once on some systems.
 bool may_clone_queue() {
   return access("/dev/fuse", R_OK | W_OK) == 0;
@@ -46,7 +41,7 @@ bool may_clone_queue() {
 
 LoopConfig loop_config() {
   LoopConfig config(fuse_loop_cfg_create(), &fuse_loop_cfg_destroy);
-  fuse_loop_cfg_set_max_threads(config.get(), thread_count());
+  fuse_loop_cfg_set_max_threads(config.get(), max_threads);
   fuse_loop_cfg_set_clone_fd(config.get(), may_clone_queue() ? 1 : 0);
   return config;
 }
