@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,13 @@ def loop_mounted(image: Path, mountpoint: Path, options: str):
     try:
         yield mountpoint
     finally:
-        run("umount", mountpoint)
+        unmount(mountpoint)
+
+
+def unmount(mountpoint: Path) -> None:
+    """Also where a program that was ended just now still has a file open: then the kernel does it when that is gone."""
+    if subprocess.run(["umount", mountpoint], check=False, capture_output=True).returncode != 0:
+        subprocess.run(["umount", "-l", mountpoint], check=False, capture_output=True)
 
 
 def write_files(guest: Path, size: int, name: str) -> None:

@@ -29,6 +29,7 @@ def main(words: list[str]) -> int:
     if options.list:
         print("\n".join(f"{group.name:<11} {group.title}" for group in GROUPS))
         return 0
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell had it ignored
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))  # so that everything is put back, as with Ctrl-C
     try:

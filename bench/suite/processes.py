@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import tempfile
 import time
@@ -40,11 +41,12 @@ def timed(*words: str | Path, then=None) -> Cost:
     """Runs a command and measures it; `then`, called after it, counts into the time (a flush, say)."""
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
-        child = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        child = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                                 start_new_session=True)
         try:
             rss = _watch(child.pid)
         except BaseException:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)  # a shell's children too
             child.wait()
             raise
         if then is not None:
