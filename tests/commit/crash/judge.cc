@@ -20,8 +20,9 @@ Result<format::Header> header_of(const ByteVector& disk) {
 std::vector<ByteVector> snapshots_of(const ByteVector& disk) {
   const auto storage = std::make_shared<MemoryFile>(disk);
   const format::Header header = header_of(disk).value();
+  const auto snapshots = Qcow2Image(header, storage, nullptr).snapshots().value();
   std::vector<ByteVector> contents;
-  for (const format::Snapshot& snapshot : Qcow2Image(header, storage, nullptr).snapshots().value()) {
+  for (const format::Snapshot& snapshot : snapshots) {
     format::Header then = header;
     then.l1_offset = snapshot.l1_offset;
     then.l1_entries = snapshot.l1_entries;
