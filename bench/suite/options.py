@@ -10,6 +10,7 @@ from suite.groups import GROUPS
 from suite.measure import GIB, MIB
 
 SIZES = {"64M": 64 * MIB, "256M": 256 * MIB, "1G": GIB, "4G": 4 * GIB}
+ALONE = ("ci", "publish")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -21,7 +22,8 @@ def parse(words: list[str]) -> argparse.Namespace:
         epilog="As root it measures more: memory is emptied between tests, and loop mounts can be made.")
     parser.add_argument("subset", nargs="*", metavar="SUBSET",
                         help=f"what to measure: {', '.join(names)}; default: all. Or ci: a minute's worth, which fails "
-                             "only where a ratio falls far below its floor")
+                             "only where a ratio falls far below its floor. Or publish: measure nothing, see "
+                             "--publish")
     parser.add_argument("--size", choices=SIZES, help="size of the disks that are read (default 1G; ci: 256M)")
     parser.add_argument("--rounds", type=int, help="samples of each figure (default 5; ci: 3)")
     parser.add_argument("--seconds", type=float, help="length of a random test (default 2; ci: 0.5)")
@@ -36,9 +38,11 @@ def parse(words: list[str]) -> argparse.Namespace:
                         help="put all results of DIR, from this and earlier runs, into docs/ and the README")
     parser.add_argument("--list", action="store_true", help="list the subsets, measure nothing")
     options = parser.parse_args(words)
-    unknown = [name for name in options.subset if name not in [*names, "ci"]]
-    if unknown or ("ci" in options.subset and len(options.subset) > 1):
-        parser.error(f"no subset '{unknown[0]}'; there are: {', '.join(names)}, ci" if unknown else "ci goes alone")
+    unknown = [name for name in options.subset if name not in [*names, *ALONE]]
+    if unknown:
+        parser.error(f"no subset '{unknown[0]}'; there are: {', '.join([*names, *ALONE])}")
+    if len(options.subset) > 1 and set(options.subset) & set(ALONE):
+        parser.error(f"{' and '.join(ALONE)} go alone")
     if options.rounds is not None and options.rounds < 1:
         parser.error("--rounds must be at least 1")
     in_ci = options.subset == ["ci"]

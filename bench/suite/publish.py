@@ -9,6 +9,7 @@ from suite.charts import chart
 from suite.groups import GROUPS
 from suite.measure import Row, Target, say, verdict
 from suite.peers import Native
+from suite.processes import Failed
 from suite.report import Result, load, machine_line, markdown, number, table
 
 CHARTS = {"mount": "Reading through the mount (longer is better)",
@@ -24,6 +25,8 @@ def publish(folder: Path, root: Path) -> None:
     """docs/performance-results.md, docs/bench-*.svg and the block in README.md, of all groups that `folder` holds."""
     there = [folder / f"{group.name}.json" for group in GROUPS]
     results = [load(path) for path in there if path.exists()]
+    if not results:
+        raise Failed(f"{folder} holds no results: run bench/run first")
     facts = results[0].facts
     pages = ["# Results", f"Written by `bench/run --publish`. The machine: {machine_line(facts)}.",
              "A figure is the median of the rounds, with the least and the most; what it means is said in "
