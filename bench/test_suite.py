@@ -34,8 +34,8 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(verdict(one, one.targets[0]), "met")
 
     def test_ci_bears_with_noise_and_not_with_a_collapse(self):
-        self.assertEqual(far_below([row([1], [1])]), [])
-        self.assertEqual(len(far_below([row([1], [2])])), 1)
+        self.assertEqual(far_below([row([1], [2])]), [])
+        self.assertEqual(len(far_below([row([1], [3])])), 1)
         self.assertEqual(len(far_below([row([1], [])])), 1)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from suite.groups import GROUPS
 from suite.measure import GIB, MIB
 
-SIZES = {"64M": 64 * MIB, "256M": 256 * MIB, "1G": GIB, "4G": 4 * GIB}
+SIZES = {"64M": 64 * MIB, "128M": 128 * MIB, "256M": 256 * MIB, "1G": GIB, "4G": 4 * GIB}
 ALONE = ("ci", "publish")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,7 +24,7 @@ def parse(words: list[str]) -> argparse.Namespace:
                         help=f"what to measure: {', '.join(names)}; default: all. Or ci: a minute's worth, which fails "
                              "only where a ratio falls far below its floor. Or publish: measure nothing, see "
                              "--publish")
-    parser.add_argument("--size", choices=SIZES, help="size of the disks that are read (default 1G; ci: 256M)")
+    parser.add_argument("--size", choices=SIZES, help="size of the disks that are read (default 1G; ci: 128M)")
     parser.add_argument("--rounds", type=int, help="samples of each figure (default 5; ci: 3)")
     parser.add_argument("--seconds", type=float, help="length of a random test (default 2; ci: 0.5)")
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench", metavar="DIR",
@@ -46,7 +46,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     if options.rounds is not None and options.rounds < 1:
         parser.error("--rounds must be at least 1")
     in_ci = options.subset == ["ci"]
-    options.size = SIZES[options.size or ("256M" if in_ci else "1G")]
+    options.size = SIZES[options.size or ("128M" if in_ci else "1G")]
     options.rounds = options.rounds or (3 if in_ci else 5)
     options.seconds = options.seconds or (0.5 if in_ci else 2.0)
     return options
