@@ -1,10 +1,9 @@
-#include "qcow/verify/compare.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
 
+#include "qcow/verify/compare.h"
 #include "tests/unit/chain/fake_image.h"
 
 namespace qchain::test {
