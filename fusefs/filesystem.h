@@ -12,6 +12,7 @@
 
 #include "fusefs/errno.h"
 #include "fusefs/read_ahead.h"
+#include "fusefs/reply_pipe.h"
 #include "fusefs/reporter.h"
 #include "fusefs/stored_bytes.h"
 #include "fusefs/tree.h"
@@ -38,6 +39,18 @@ struct OpenFile {
   const Node& node;
   SharedView view;
   ReadAhead ahead;
+};
+
+/// What a read gives: bytes in memory, or that many in the pipe.
+struct Content {
+  Bytes bytes;
+  std::size_t in_pipe = 0;
+};
+
+/// Where the bytes of a read may go.
+struct ReadSpace {
+  MutableBytes buffer;  ///< at least as large as the read
+  ReplyPipe& pipe;
 };
 
 enum class Seek : std::uint8_t { data, hole };
@@ -69,9 +82,9 @@ class FileSystem {
   [[nodiscard]] Reply<OpenFile*> open(Inode inode, int flags);
   void release(OpenFile* file);
 
-  /// The file's bytes in `range`, cut at its end; they lie in `buffer` (as large as range) or in lasting memory.
-  /// Errors go to the reporter, and as errno to the reader: EIO for what is broken.
-  [[nodiscard]] Reply<Bytes> read(OpenFile& file, Range range, MutableBytes buffer);
+  /// The file's bytes in `range`, cut at its end; they lie in `space`, or in lasting memory. Errors go to the reporter,
+  /// and as errno to the reader: EIO for what is broken.
+  [[nodiscard]] Reply<Content> read(OpenFile& file, Range range, ReadSpace space);
   /// Offset of the first data or hole at or after `offset`; the end of the file is a hole. ENXIO.
   [[nodiscard]] Reply<std::uint64_t> seek(OpenFile& file, std::uint64_t offset, Seek what) const;
 

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "fusefs/filesystem.h"
 
 namespace qchain::fusefs {
@@ -22,6 +24,38 @@ UnreadablePlace locate(const View& view, Range range) {
   return {view.slice().chain.layer(place.layer).file, place.range()};
 }
 
+/// Smaller reads are cheaper by a copy than by two more system calls.
+constexpr std::size_t least_to_splice = std::size_t{64} << 10;
+
+/// The stored pieces that a range consists of.
+class StoredPieces {
+ public:
+  /// False where something of the range has to be made (zeros, inflated clusters), or is in too many pieces.
+  [[nodiscard]] bool collect(const View& view, Range range) {
+    for (std::uint64_t offset = range.start; offset < range.end();) {
+      const Extent extent = clip(view.extent_at(offset), range);
+      const Storage& storage = view.slice().chain.layer(extent.layer).image->data_storage();
+      if (extent.kind != ExtentKind::data || count_ == pieces_.size() || storage.descriptor() < 0 ||
+          !fits(extent.offset, extent.length, storage.size())) {
+        return false;
+      }
+      pieces_[count_++] = {storage.descriptor(), extent.offset, extent.length};
+      offset = extent.end();
+    }
+    return true;
+  }
+  [[nodiscard]] std::span<const FilePiece> pieces() const noexcept { return std::span(pieces_).first(count_); }
+
+ private:
+  std::array<FilePiece, 32> pieces_{};
+  std::size_t count_ = 0;
+};
+
+bool splice(const View& view, Range range, ReplyPipe& pipe) {
+  StoredPieces stored;
+  return range.length >= least_to_splice && stored.collect(view, range) && pipe.fill(stored.pieces());
+}
+
 }  // namespace
 
 // Fetching the pieces together is what makes a fragmented view quick when it is cold; a single piece gains nothing.
@@ -35,23 +69,26 @@ void FileSystem::prepare(OpenFile& file, Range in_view, const Extent& first) {
   }
 }
 
-Reply<Bytes> FileSystem::read(OpenFile& file, Range range, MutableBytes buffer) {
+Reply<Content> FileSystem::read(OpenFile& file, Range range, ReadSpace space) {
   const Range inside = intersect(range, {0, file.node.content.window.length});
   if (inside.empty()) {
-    return Bytes{};
+    return Content{};
   }
   const Range in_view{file.node.content.window.start + inside.start, inside.length};
   const Extent first = file.view->extent_at(in_view.start);
   prepare(file, in_view, first);
   if (first.reads_zero() && first.end() >= in_view.end() && in_view.length <= zeros_.bytes().size()) {
-    return zeros_.bytes().first(in_view.length);
+    return Content{zeros_.bytes().first(in_view.length)};
   }
-  const MutableBytes into = buffer.first(in_view.length);
+  if (splice(*file.view, in_view, space.pipe)) {
+    return Content{{}, in_view.length};
+  }
+  const MutableBytes into = space.buffer.first(in_view.length);
   if (const auto done = file.view->read(in_view.start, into); !done) {
     reporter_.unreadable(locate(*file.view, in_view), done.error());
     return refuse(errno_of(done.error()));
   }
-  return into;
+  return Content{into};
 }
 
 }  // namespace qchain::fusefs

@@ -17,6 +17,10 @@
 namespace qchain::fusefs {
 namespace {
 
+/// Bytes of one request. Half of what the kernel would ask for: a reader of a mebibyte at a time makes two requests at
+/// once then, for two processors, and a reply fits into a pipe.
+constexpr std::uint32_t default_max_read = std::uint32_t{512} << 10;
+
 struct Job {
   Slice slice;
   ViewCaches caches;
@@ -33,7 +37,7 @@ std::string absolute(const std::string& file) {
 MountSettings default_settings(const Slice& slice) {
   MountSettings settings;
   settings.owner = {getuid(), getgid(), 0};
-  settings.max_read = max_reply;
+  settings.max_read = default_max_read;
   settings.source = printable(absolute(slice.chain.layer(slice.top).file));
   return settings;
 }

@@ -38,11 +38,11 @@ void on_init(void* user_data, fuse_conn_info* connection) noexcept {
   connection->max_background = background_requests;
   connection->congestion_threshold = background_requests * 3 / 4;
   connection->time_gran = 1;
-  // Replies come from memory that is used again: pages must be copied, never moved. Times never change: no need to
-  // look.
-  connection->want &= ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
-                                             FUSE_CAP_AUTO_INVAL_DATA);
-  connection->want |= connection->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS);
+  // Pages of replies must be copied, never moved: they are the layers' page cache, or memory that is used again. Times
+  // never change: no need to look.
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_AUTO_INVAL_DATA);
+  connection->want |= connection->capable &
+                      (FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_SPLICE_WRITE);
 }
 
 void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) noexcept {
@@ -136,15 +136,27 @@ void on_release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) noexcept {
   fuse_reply_err(request, 0);
 }
 
+void reply_from_pipe(fuse_req_t request, const ReplyPipe& pipe, std::size_t bytes) {
+  fuse_bufvec data = FUSE_BUFVEC_INIT(bytes);
+  data.buf[0].flags = static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_RETRY);
+  data.buf[0].fd = pipe.read_end();
+  fuse_reply_data(request, &data, fuse_buf_copy_flags{});
+}
+
 void on_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) noexcept {
   if (offset < 0 || size > max_reply) {
     return refuse_request(request, std::errc::invalid_argument);
   }
-  const auto bytes = files_of(request).read(file_of(info), {static_cast<std::uint64_t>(offset), size}, thread_buffer());
-  if (!bytes) {
-    return refuse_request(request, bytes.error());
+  const auto content = files_of(request).read(file_of(info), {static_cast<std::uint64_t>(offset), size},
+                                              {thread_buffer(), thread_pipe()});
+  if (!content) {
+    return refuse_request(request, content.error());
   }
-  fuse_reply_buf(request, reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  if (content->in_pipe > 0) {
+    reply_from_pipe(request, thread_pipe(), content->in_pipe);
+  } else {
+    fuse_reply_buf(request, reinterpret_cast<const char*>(content->bytes.data()), content->bytes.size());
+  }
 }
 
 void on_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) noexcept {

@@ -50,11 +50,12 @@ class FileSystemTest : public testing::Test {
             stored_.begin() + static_cast<std::ptrdiff_t>(start + length)};
   }
   Reply<ByteVector> read(OpenFile& file, Range range) {
-    const auto bytes = files_.read(file, range, thread_buffer());
-    if (!bytes) {
-      return std::unexpected(bytes.error());
+    ReplyPipe none;
+    const auto content = files_.read(file, range, {thread_buffer(), none});
+    if (!content) {
+      return std::unexpected(content.error());
     }
-    return ByteVector(bytes->begin(), bytes->end());
+    return ByteVector(content->bytes.begin(), content->bytes.end());
   }
 
   ByteVector stored_;
