@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <unordered_set>
 
 #include "qcow/chain/backing_name.h"
+#include "qcow/chain/layer_index.h"
 #include "qcow/chain/open_image.h"
 
 namespace qchain {
@@ -73,20 +73,6 @@ class ChainOpener {
   std::unordered_set<FileIdentity, IdentityHash> seen_;
 };
 
-/// 3 of "3", "[3]" and "vda[3]".
-std::optional<std::size_t> index_in(std::string_view name) {
-  if (name.ends_with(']')) {
-    const auto open = name.rfind('[');
-    if (open == std::string_view::npos) {
-      return std::nullopt;
-    }
-    name = name.substr(open + 1, name.size() - open - 2);
-  }
-  std::size_t index = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-  return error == std::errc{} && end == name.data() + name.size() ? std::optional(index) : std::nullopt;
-}
-
 std::optional<FileIdentity> identity_of(const std::string& path) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) {
@@ -108,7 +94,7 @@ Result<std::size_t> Chain::find(std::string_view name) const {
       return i;
     }
   }
-  if (const auto index = index_in(name)) {
+  if (const auto index = layer_index(name)) {
     if (*index >= 1 && *index <= depth()) {
       return *index - 1;
     }
