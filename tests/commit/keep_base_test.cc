@@ -6,9 +6,9 @@
 #include <filesystem>
 
 #include "qcow/commit/retire.h"
-#include "tests/commit/loop_xfs.h"
 #include "tests/commit/run_commit.h"
 #include "tests/support/files.h"
+#include "tests/support/loop_xfs.h"
 #include "tests/support/qemu.h"
 #include "tests/support/views.h"
 

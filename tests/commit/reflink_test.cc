@@ -5,9 +5,9 @@
 
 #include "qcow/commit/retire.h"
 #include "qcow/commit/verify_commit.h"
-#include "tests/commit/loop_xfs.h"
 #include "tests/commit/run_commit.h"
 #include "tests/support/files.h"
+#include "tests/support/loop_xfs.h"
 #include "tests/support/qemu.h"
 #include "tests/support/seed.h"
 #include "tests/support/views.h"

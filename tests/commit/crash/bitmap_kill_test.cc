@@ -5,7 +5,7 @@
 #include <map>
 #include <system_error>
 
-#include "tests/commit/crash/child.h"
+#include "tests/support/child.h"
 #include "tests/support/dirty_sectors.h"
 #include "tests/support/files.h"
 #include "tests/support/qemu.h"

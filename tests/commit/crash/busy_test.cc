@@ -5,8 +5,8 @@
 #include <csignal>
 #include <filesystem>
 
-#include "tests/commit/crash/child.h"
 #include "tests/commit/crash/real_chain.h"
+#include "tests/support/child.h"
 #include "tests/unit/storage/qemu_io_session.h"
 
 namespace qchain::test {

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <optional>
 
-#include "tests/commit/crash/child.h"
 #include "tests/commit/crash/real_chain.h"
+#include "tests/support/child.h"
 #include "tests/support/qemu.h"
 
 namespace qchain::test {

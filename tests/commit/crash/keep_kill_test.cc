@@ -5,9 +5,9 @@
 #include <iostream>
 #include <system_error>
 
-#include "tests/commit/crash/child.h"
 #include "tests/commit/crash/real_chain.h"
-#include "tests/commit/loop_xfs.h"
+#include "tests/support/child.h"
+#include "tests/support/loop_xfs.h"
 
 namespace qchain::test {
 namespace {

@@ -12,8 +12,8 @@
 #include <system_error>
 #include <thread>
 
-#include "tests/commit/crash/child.h"
 #include "tests/commit/crash/real_chain.h"
+#include "tests/support/child.h"
 #include "tests/support/qemu.h"
 #include "tests/support/seed.h"
 

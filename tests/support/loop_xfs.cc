@@ -1,4 +1,4 @@
-#include "tests/commit/loop_xfs.h"
+#include "tests/support/loop_xfs.h"
 
 #include <sys/statvfs.h>
 #include <unistd.h>

@@ -13,7 +13,7 @@
 #include <system_error>
 #include <utility>
 
-#include "tests/commit/crash/child.h"
+#include "tests/support/child.h"
 
 namespace qchain::test {
 namespace {

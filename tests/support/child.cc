@@ -1,4 +1,4 @@
-#include "tests/commit/crash/child.h"
+#include "tests/support/child.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -50,7 +50,9 @@ Child::~Child() {
 }
 
 void Child::send(int signal) const {
-  ::kill(pid_, signal);
+  if (pid_ > 0) {  // -1 would be everybody
+    ::kill(pid_, signal);
+  }
 }
 
 std::string Child::read_error_line() {
