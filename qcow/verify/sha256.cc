@@ -11,7 +11,7 @@ namespace qchain {
 
 struct Sha256::State {
   struct Free {
-    void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+    void operator()(EVP_MD_CTX* unused) const noexcept { EVP_MD_CTX_free(unused); }
   };
   std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
   bool works = context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
