@@ -18,6 +18,8 @@ class MetadataClusters {
   void know(Range range);
   /// After the last know(). False when two tables share a cluster.
   [[nodiscard]] bool settle();
+  /// Once settled: behind the last of the clusters known then, in bytes of the file.
+  [[nodiscard]] std::uint64_t end() const { return known_.empty() ? 0 : (known_.back() + 1) << cluster_bits_; }
 
   void add(Range range);
   void remove(std::uint64_t cluster);

@@ -69,6 +69,11 @@ Result<void> Qcow2BaseWriter::open() {
   if (!metadata_.settle()) {
     return std::unexpected(make_error(ErrorKind::corrupt, "two metadata tables overlap").advise(repair));
   }
+  // Where there is nothing, tables would be written: a file of any length, and of none of what it had.
+  if (metadata_.end() > align_up(file_.end(), header_.cluster_size())) {
+    return std::unexpected(
+        make_error(ErrorKind::corrupt, "a metadata table lies past the end of the file").advise(repair));
+  }
   return refcounts_.find_end();
 }
 

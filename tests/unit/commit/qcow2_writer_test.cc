@@ -257,6 +257,18 @@ TEST_F(Qcow2Writer, refuses_tables_that_overlap) {
   expect_refused(ErrorKind::corrupt, "overlap");
 }
 
+TEST_F(Qcow2Writer, refuses_tables_that_lie_past_the_end_of_the_file) {
+  constexpr std::uint64_t far = 1 << 30;
+  create("", 1 << 20);
+  qemu_io(image_, {"write 0 64k"});
+  const auto refcount_table = peek_be<std::uint64_t>(image_, field::refcount_offset);
+  poke_be<std::uint64_t>(image_, field::refcount_offset, far);
+  expect_refused(ErrorKind::corrupt, "past the end of the file");
+  poke_be<std::uint64_t>(image_, field::refcount_offset, refcount_table);
+  poke_be<std::uint64_t>(image_, l1_entry_place(image_, 0), far | std::uint64_t{1} << 63);
+  expect_refused(ErrorKind::corrupt, "past the end of the file");
+}
+
 TEST_F(Qcow2Writer, never_writes_guest_bytes_into_metadata) {
   create("", 1 << 20);
   qemu_io(image_, {"write 0 64k"});
