@@ -2,6 +2,7 @@
 #include "qcow/format/header.h"
 
 #include "tests/fuzz/input.h"
+#include "tests/fuzz/qcow2_mutator.h"
 
 using namespace qchain;
 
@@ -59,4 +60,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_names(*header);
   }
   return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
+                                               unsigned int seed) {
+  fuzz::Random random(seed);
+  return fuzz::changed_in_place(data, size, max_size,
+                                [&](fuzz::Content& image) { fuzz::mutate_image(image, max_size, random); });
 }

@@ -163,6 +163,10 @@ Result<CommitReport> SimMachine::run_commit(const CommitRequest& request,
   return commit(request, surroundings);
 }
 
+Result<CommitPlan> SimMachine::run_plan(const CommitRequest& request) {
+  return plan_only(request, machinery_->surroundings());
+}
+
 Disks SimMachine::disks() const {
   return machinery_->disks();
 }

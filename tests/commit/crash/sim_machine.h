@@ -45,6 +45,9 @@ class SimMachine {
   [[nodiscard]] Result<CommitReport> run_commit(const CommitRequest& request,
                                                 std::function<void(std::uint64_t, std::uint64_t)> progress = {});
 
+  /// Runs the engine's plan_only().
+  [[nodiscard]] Result<CommitPlan> run_plan(const CommitRequest& request);
+
   /// What any process on this machine reads now.
   [[nodiscard]] Disks disks() const;
   [[nodiscard]] Result<ByteVector> read_view(const std::string& image, std::optional<ImageFormat> format = {});
