@@ -31,6 +31,9 @@ class LruCache {
     return slot->value;
   }
 
+  /// The next one who asks has it made anew: for a value that may come out otherwise then.
+  void forget(const Key& key) { shards_[Hash{}(key) % shard_count].forget(key); }
+
  private:
   static constexpr std::size_t shard_count = 8;
 
@@ -56,6 +59,15 @@ class LruCache {
       order.emplace_front(key, std::make_shared<Slot>());
       places.emplace(key, order.begin());
       return order.front().second;
+    }
+
+    void forget(const Key& key) {
+      const std::scoped_lock lock(mutex);
+      if (const auto found = places.find(key); found != places.end()) {
+        weight -= found->second->second->weight;
+        order.erase(found->second);
+        places.erase(found);
+      }
     }
 
     void add_weight(const Key& key, const std::shared_ptr<Slot>& slot, std::size_t bytes, std::size_t budget) {

@@ -34,13 +34,20 @@ View::~View() = default;
 
 std::shared_ptr<const Extents> View::region_at(std::uint64_t offset) const {
   const std::uint64_t start = align_down(offset, region_size);
-  return caches_.regions->get(PlaceKey{.owner = id_, .place = start}, [&] {
+  const PlaceKey key{.owner = id_, .place = start};
+  bool may_pass = false;
+  auto region = caches_.regions->get(key, [&] {
     const Range region{start, std::min(region_size, size_ - start)};
     auto extents = std::make_shared<Extents>(qchain::resolve(slice_, region, SIZE_MAX));
     extents->shrink_to_fit();
+    may_pass = std::ranges::find(*extents, format::Fault::unreadable, &Extent::fault) != extents->end();
     const std::size_t weight = extents->size() * sizeof(Extent) + sizeof(Extents) + 128;
     return std::pair(std::shared_ptr<const Extents>(std::move(extents)), weight);
   });
+  if (may_pass) {
+    caches_.regions->forget(key);  // a disk that could not be read now may be readable the next time
+  }
+  return region;
 }
 
 Extent View::extent_at(std::uint64_t offset) const {
@@ -88,7 +95,8 @@ Result<void> View::read_extent(const Extent& extent, MutableBytes into) const {
 
 Result<void> View::read_compressed(const Layer& layer, const Extent& extent, MutableBytes into) const {
   const auto owner = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(layer.image.get()));
-  const auto cluster = caches_.clusters->get(PlaceKey{owner, extent.offset, extent.packed_size}, [&] {
+  const PlaceKey key{owner, extent.offset, extent.packed_size};
+  const auto cluster = caches_.clusters->get(key, [&] {
     auto made = std::make_shared<InflatedCluster>();
     made->image = layer.image;
     made->bytes.resize(layer.image->cluster_size());
@@ -99,6 +107,9 @@ Result<void> View::read_compressed(const Layer& layer, const Extent& extent, Mut
     const std::size_t weight = made->bytes.size() + sizeof(InflatedCluster) + 128;
     return std::pair(std::shared_ptr<const InflatedCluster>(std::move(made)), weight);
   });
+  if (cluster->error && cluster->error->kind == ErrorKind::io) {
+    caches_.clusters->forget(key);  // may pass, as above
+  }
   if (cluster->error) {
     return std::unexpected(unreadable(layer, extent, cluster->error->what));
   }

@@ -103,5 +103,19 @@ TEST(View, ManyReadersOfASmallCacheReadRight) {
   }
 }
 
+TEST(View, AsksAgainWhatCouldNotBeReadButNotWhatIsBroken) {
+  const auto times_asked = [](format::Fault fault) {
+    const auto image = std::make_shared<FakeImage>(
+        4096, Extents{{.start = 0, .length = 4096, .kind = ExtentKind::broken, .fault = fault}});
+    const View view(slice_of({image}), ViewCaches{});
+    std::vector<std::byte> bytes(512);
+    EXPECT_FALSE(view.read(0, bytes));
+    EXPECT_FALSE(view.read(0, bytes));
+    return image->mapped();
+  };
+  EXPECT_EQ(times_asked(format::Fault::unreadable), 2);
+  EXPECT_EQ(times_asked(format::Fault::misaligned_cluster), 1);
+}
+
 }  // namespace
 }  // namespace qchain::test
