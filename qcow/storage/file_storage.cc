@@ -75,7 +75,15 @@ Result<std::size_t> read_at(int fd, const std::string& name, std::uint64_t offse
 Result<std::size_t> FileStorage::read(std::uint64_t offset, MutableBytes into) const {
   // A file that grew since it was opened keeps its size here: the extents were made for that size.
   const std::uint64_t wanted = offset < size_ ? std::min<std::uint64_t>(into.size(), size_ - offset) : 0;
-  return read_at(fd_.get(), name_, offset, into.first(wanted));
+  const std::size_t count = QC_TRY(read_at(fd_.get(), name_, offset, into.first(wanted)));
+  if (count < wanted) {
+    return became_shorter(offset + count);
+  }
+  return count;
+}
+
+std::unexpected<Error> FileStorage::became_shorter(std::uint64_t offset) const {
+  return std::unexpected(make_error(ErrorKind::io, "became shorter since it was opened").in(name_).at(offset));
 }
 
 // lseek moves the file position that all threads share; nothing here ever reads from that position.
@@ -89,6 +97,10 @@ Result<StoredRun> FileStorage::run_at(std::uint64_t offset, std::uint64_t end) c
   }
   const off_t data = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
   if (data < 0 && errno == ENXIO) {
+    struct stat status{};
+    if (::fstat(fd_.get(), &status) != 0 || std::cmp_less(status.st_size, size_)) {
+      return became_shorter(offset);
+    }
     return StoredRun{range_between(offset, end), false};  // no data up to the end of the file
   }
   if (data < 0 && !cannot_tell_holes(errno)) {

@@ -11,7 +11,8 @@ namespace qchain {
 /// Reads from `offset` on until `into` is full or the file ends. Retries EINTR and short reads. Errors: io.
 [[nodiscard]] Result<std::size_t> read_at(int fd, const std::string& name, std::uint64_t offset, MutableBytes into);
 
-/// A regular file or a block device, read by pread. Thread-safe.
+/// A regular file or a block device, read by pread. Thread-safe. What a file has lost since it was opened is an error,
+/// not zeros: what is gone must not pass for what a guest wrote.
 class FileStorage final : public Storage {
  public:
   /// Takes a descriptor open for reading. `name` is for messages only. Errors: io; refused where it is neither a
@@ -28,6 +29,7 @@ class FileStorage final : public Storage {
   [[nodiscard]] int descriptor() const noexcept override { return fd_.get(); }
 
  private:
+  [[nodiscard]] std::unexpected<Error> became_shorter(std::uint64_t offset) const;
   FileStorage(UniqueFd fd, std::string name) noexcept : fd_(std::move(fd)), name_(std::move(name)) {}
 
   UniqueFd fd_;

@@ -74,11 +74,19 @@ TEST_F(FileStorageTest, KeepsTheSizeItHadWhenOpened) {
   EXPECT_EQ(storage->read(8, buffer).value(), 2U);
 }
 
-TEST_F(FileStorageTest, ReadOfATruncatedFileIsShort) {
+TEST_F(FileStorageTest, GivesAnErrorForWhatTheFileHasLostSinceItWasOpened) {
   const auto storage = with("0123456789");
   test::resize_file(folder_ / "file", 4);
-  std::array<std::byte, 8> buffer{};
+  std::array<std::byte, 2> buffer{};
   EXPECT_EQ(storage->read(2, buffer).value(), 2U);
+  for (const std::uint64_t offset : {3U, 4U, 8U}) {
+    const auto read = storage->read(offset, buffer);
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().kind, ErrorKind::io);
+    EXPECT_FALSE(storage->read_padded(offset, buffer));
+  }
+  EXPECT_TRUE(storage->run_at(0, 10));
+  EXPECT_FALSE(storage->run_at(4, 10)) << "what is gone must not pass for a hole";
 }
 
 TEST_F(FileStorageTest, ReportsHolesAndData) {
