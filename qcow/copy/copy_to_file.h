@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "qcow/chain/image.h"
@@ -13,6 +14,8 @@ struct CopyTarget {
   std::string path;  ///< may hold any bytes but NUL
   ImageFormat format = ImageFormat::qcow2;
   Existing existing = Existing::refuse;
+  /// Called once all files are open, before a byte of the view is read; may be empty. An error ends the copy.
+  std::function<Result<void>(const OutputFile& output)> opened;
 };
 
 /// Writes the view to a new image, which has its name only once it is whole and on stable storage. With

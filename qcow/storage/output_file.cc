@@ -30,11 +30,24 @@ std::unexpected<Error> already_there(const std::string& path) {
       make_error(ErrorKind::refused, "file exists").in(path).advise("choose another name, or replace it with --force"));
 }
 
+/// The name in its folder.
+std::string name_of(const std::string& path) {
+  return std::filesystem::path(path).filename();
+}
+
+UniqueFd open_folder(const std::string& folder) {
+  return UniqueFd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+bool sync_folder(const UniqueFd& folder) {
+  return ::fsync(folder.get()) == 0 || errno == EINVAL;  // EINVAL: the file system needs none
+}
+
 /// Tries names beside `path` until `use` takes one: it returns false, with errno EEXIST, where the name is taken.
 template <typename Use>
 Result<std::string> with_temporary_name(const std::string& path, Use use) {
   for (int attempt = 0; attempt < 100; ++attempt) {
-    std::string name = fmt::format("{}.qchain-{}-{}.tmp", path, ::getpid(), attempt);
+    std::string name = fmt::format("{}.qchain-{}-{}.tmp", name_of(path), ::getpid(), attempt);
     if (use(name)) {
       return name;
     }
@@ -60,8 +73,8 @@ Result<void> check_unused(const std::string& path) {
 
 Result<void> sync_folder_of(const std::string& path) {
   const std::string folder = folder_of(path);
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() || (::fsync(fd.get()) != 0 && errno != EINVAL)) {  // EINVAL: the file system needs none
+  const UniqueFd fd = open_folder(folder);
+  if (!fd.valid() || !sync_folder(fd)) {
     return fail_errno(errno, "cannot write the folder to stable storage", folder);
   }
   return {};
@@ -92,19 +105,24 @@ Result<std::unique_ptr<OutputFile>> OutputFile::create(const std::string& path, 
 }
 
 Result<std::unique_ptr<OutputFile>> OutputFile::create_new(const std::string& path, Existing existing) {
+  UniqueFd folder = open_folder(folder_of(path));
+  if (!folder.valid()) {
+    return fail_errno(errno, "cannot make the file", path);
+  }
   // Without a name nothing is left behind, however this process ends.
-  UniqueFd fd(::open(folder_of(path).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, new_file_mode));
+  UniqueFd fd(::openat(folder.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, new_file_mode));
   std::string temporary;
   if (!fd.valid() && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
     return fail_errno(errno, "cannot make the file", path);
   }
   if (!fd.valid()) {
     temporary = QC_TRY(with_temporary_name(path, [&](const std::string& name) {
-      fd = UniqueFd(::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, new_file_mode));
+      fd = UniqueFd(::openat(folder.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, new_file_mode));
       return fd.valid();
     }));
   }
-  std::unique_ptr<OutputFile> output(new OutputFile(WritableFile(std::move(fd), path), path, existing));
+  std::unique_ptr<OutputFile> output(
+      new OutputFile(WritableFile(std::move(fd), path), std::move(folder), path, existing));
   output->temporary_ = std::move(temporary);
   return output;
 }
@@ -118,14 +136,15 @@ Result<std::unique_ptr<OutputFile>> OutputFile::open_device(const std::string& p
   }
   QC_TRY_IN(path, ImageLock::acquire(fd.get(), {Permission::consistent_read, Permission::write},
                                      {Permission::consistent_read, Permission::write, Permission::resize}));
-  std::unique_ptr<OutputFile> output(new OutputFile(WritableFile(std::move(fd), path), path, Existing::replace));
+  std::unique_ptr<OutputFile> output(
+      new OutputFile(WritableFile(std::move(fd), path), UniqueFd(), path, Existing::replace));
   output->device_size_ = size;
   return output;
 }
 
 OutputFile::~OutputFile() {
   if (!temporary_.empty()) {
-    ::unlink(temporary_.c_str());
+    ::unlinkat(folder_.get(), temporary_.c_str(), 0);
   }
 }
 
@@ -141,32 +160,35 @@ Result<void> OutputFile::publish() {
   if (!temporary_.empty()) {
     QC_TRY(rename_temporary());
   }
-  return sync_folder_of(path_);
+  return sync_folder(folder_) ? Result<void>{}
+                              : fail_errno(errno, "cannot write the folder to stable storage", folder_of(path_));
 }
 
 /// Gives the final name, or, where that name is to be replaced (link never does), a temporary one.
 Result<void> OutputFile::link_nameless() {
   const std::string self = fmt::format("/proc/self/fd/{}", file_.descriptor());
   const auto link_to = [&](const std::string& name) {
-    return ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+    return ::linkat(AT_FDCWD, self.c_str(), folder_.get(), name.c_str(), AT_SYMLINK_FOLLOW) == 0;
   };
   if (existing_ == Existing::replace) {
     temporary_ = QC_TRY(with_temporary_name(path_, link_to));
     return {};
   }
-  if (link_to(path_)) {
+  if (link_to(name_of(path_))) {
     return {};
   }
   return errno == EEXIST ? already_there(path_) : fail_errno(errno, "cannot name the file", path_);
 }
 
 Result<void> OutputFile::rename_temporary() {
+  const int folder = folder_.get();
   const char* const from = temporary_.c_str();
-  const char* const to = path_.c_str();
-  int failed =
-      existing_ == Existing::replace ? ::rename(from, to) : ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+  const std::string to = name_of(path_);
+  const unsigned how = existing_ == Existing::replace ? 0 : RENAME_NOREPLACE;
+  int failed = ::renameat2(folder, from, folder, to.c_str(), how);
   if (failed != 0 && errno == EINVAL && existing_ == Existing::refuse) {
-    failed = ::link(from, to);  // file systems without that flag; the destructor removes the other name
+    failed = ::linkat(folder, from, folder, to.c_str(),
+                      0);  // file systems without that flag; the destructor removes the other name
     if (failed == 0) {
       return {};
     }

@@ -32,6 +32,8 @@ class OutputFile {
   ~OutputFile();
 
   [[nodiscard]] const WritableFile& file() const noexcept { return file_; }
+  /// Descriptor of the folder that publish() makes names in; -1 for a block device. After create() nothing is opened.
+  [[nodiscard]] int folder() const noexcept { return folder_.get(); }
   /// Bytes of a block device that is written in place; nothing for a new file.
   [[nodiscard]] std::optional<std::uint64_t> device_size() const noexcept { return device_size_; }
 
@@ -40,8 +42,8 @@ class OutputFile {
   [[nodiscard]] Result<void> publish();
 
  private:
-  OutputFile(WritableFile file, std::string path, Existing existing) noexcept
-      : file_(std::move(file)), path_(std::move(path)), existing_(existing) {}
+  OutputFile(WritableFile file, UniqueFd folder, std::string path, Existing existing)
+      : file_(std::move(file)), folder_(std::move(folder)), path_(std::move(path)), existing_(existing) {}
 
   [[nodiscard]] static Result<std::unique_ptr<OutputFile>> create_new(const std::string& path, Existing existing);
   [[nodiscard]] static Result<std::unique_ptr<OutputFile>> open_device(const std::string& path);
@@ -49,8 +51,9 @@ class OutputFile {
   [[nodiscard]] Result<void> rename_temporary();
 
   WritableFile file_;
-  std::string path_;       ///< final name
-  std::string temporary_;  ///< name to remove at the end; empty: it has none
+  UniqueFd folder_;
+  std::string path_;       ///< final name, for messages; its last part is the name in the folder
+  std::string temporary_;  ///< name in the folder to remove at the end; empty: it has none
   Existing existing_;
   std::optional<std::uint64_t> device_size_;
 };
