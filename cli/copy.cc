@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "cli/command.h"
+#include "cli/confine.h"
 #include "cli/human.h"
 #include "cli/interrupts.h"
 #include "cli/json.h"
@@ -64,9 +65,14 @@ Error in_words_of_interrupt(Error error) {
 
 Result<CopyTotals> copy_view_to(const CopyCommandOptions& options, const View& view, const Interrupts& interrupts,
                                 Io& io) {
-  const CopyTarget target{.path = options.out,
-                          .format = format_of(options.format),
-                          .existing = options.force ? Existing::replace : Existing::refuse};
+  const CopyTarget target{
+      .path = options.out,
+      .format = format_of(options.format),
+      .existing = options.force ? Existing::replace : Existing::refuse,
+      .opened = [&](const OutputFile& output) -> Result<void> {
+        QC_TRY(confine(options.source, io, {.duty = sandbox::Duty::copy, .output_folder = output.folder()}));
+        return {};
+      }};
   Progress progress(io, options.progress, "Copy");
   CopyOptions how;
   how.progress = [&progress](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
@@ -106,6 +112,7 @@ Action declare_copy(CLI::App& app) {
   add_output(app, options->output);
   add_progress(app, options->progress);
   add_allow(app, options->source);
+  add_no_sandbox(app, options->source);
   add_image_format(app, options->source, "--image-format");
   app.footer(
       "Holes stay holes, and blocks are shared where the file system can. OUT gets its\n"

@@ -127,10 +127,20 @@ Json layer_json(const LayerFacts& layer) {
   return json;
 }
 
+Json protections_json(const sandbox::Protections& protections) {
+  return {{"no-new-privileges", protections.no_new_privileges},
+          {"landlock", protections.landlock},
+          {"system-calls", protections.system_calls}};
+}
+
 }  // namespace
 
-void print_info_json(std::ostream& out, const std::vector<LayerFacts>& layers) {
-  print_json(out, array_of(layers, layer_json));
+void print_info_json(std::ostream& out, const InfoToPrint& info) {
+  Json json = array_of(info.layers, layer_json);
+  if (info.protections != nullptr) {
+    json.front()["protections"] = protections_json(*info.protections);  // the array is qemu-img's: an object a layer
+  }
+  print_json(out, json);
 }
 
 }  // namespace qchain::cli

@@ -121,9 +121,19 @@ Notes notes_of(const LayerFacts& layer) {
   return notes;
 }
 
+void print_protections(std::ostream& out, const sandbox::Protections& protections) {
+  const auto on_or_off = [](bool on) { return on ? "on" : "off"; };
+  out << "\nwhile images are read\n"
+      << fmt::format("    no new privileges: {}\n", on_or_off(protections.no_new_privileges))
+      << fmt::format("    Landlock (files by name): {}\n",
+                     protections.landlock > 0 ? fmt::format("on, version {}", protections.landlock) : "off")
+      << fmt::format("    seccomp (system calls): {}\n", on_or_off(protections.system_calls));
+}
+
 }  // namespace
 
-void print_info_text(std::ostream& out, const std::vector<LayerFacts>& layers) {
+void print_info_text(std::ostream& out, const InfoToPrint& info) {
+  const std::vector<LayerFacts>& layers = info.layers;
   const std::uint64_t size = layers.front().image().size();
   out << fmt::format("{} {}, {} ({} bytes), active first\n\n", layers.size(), layers.size() == 1 ? "layer" : "layers",
                      size_text(size), size);
@@ -136,6 +146,9 @@ void print_info_text(std::ostream& out, const std::vector<LayerFacts>& layers) {
     for (const std::string& note : notes) {
       out << "    " << note << '\n';
     }
+  }
+  if (info.protections != nullptr) {
+    print_protections(out, *info.protections);
   }
 }
 

@@ -5,7 +5,7 @@
 namespace qchain::cli {
 namespace {
 
-Result<LayerFacts> facts_of(const Chain& chain, std::size_t position) {
+LayerFacts facts_of(const Chain& chain, std::size_t position) {
   const Layer& layer = chain.layer(position);
   LayerFacts facts;
   facts.index = position + 1;
@@ -13,8 +13,6 @@ Result<LayerFacts> facts_of(const Chain& chain, std::size_t position) {
   if (position > 0) {
     facts.below = chain.layer(position - 1).file;
   }
-  facts.snapshots = QC_TRY_IN(layer.file, layer.image->snapshots());
-  facts.bitmaps = QC_TRY_IN(layer.file, layer.image->bitmaps());
   // A record that can't be read is a matter for commit and verify; the chain can be shown all the same.
   if (auto found = record_of_layer(chain, position)) {
     facts.commit = std::move(found->record);
@@ -24,11 +22,11 @@ Result<LayerFacts> facts_of(const Chain& chain, std::size_t position) {
 
 }  // namespace
 
-Result<std::vector<LayerFacts>> gather_facts(const Chain& chain) {
+std::vector<LayerFacts> look_around(const Chain& chain) {
   std::vector<LayerFacts> all;
   std::vector<FileIdentity> files;
   for (std::size_t position = chain.depth(); position-- > 0;) {
-    all.push_back(QC_TRY(facts_of(chain, position)));
+    all.push_back(facts_of(chain, position));
     files.push_back(chain.layer(position).image->storage().identity());
   }
   auto holders = lock_holders(files);  // one pass over the processes, however deep the chain
@@ -36,6 +34,15 @@ Result<std::vector<LayerFacts>> gather_facts(const Chain& chain) {
     all[i].holders = std::move(holders[i]);
   }
   return all;
+}
+
+Result<void> look_inside(std::vector<LayerFacts>& layers) {
+  for (LayerFacts& facts : layers) {
+    const std::string& file = facts.layer->file;
+    facts.snapshots = QC_TRY_IN(file, facts.image().snapshots());
+    facts.bitmaps = QC_TRY_IN(file, facts.image().bitmaps());
+  }
+  return {};
 }
 
 }  // namespace qchain::cli

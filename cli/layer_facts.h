@@ -8,6 +8,7 @@
 #include "qcow/chain/chain.h"
 #include "qcow/commit/record.h"
 #include "qcow/storage/lock_holder.h"
+#include "sandbox/sandbox.h"
 
 namespace qchain::cli {
 
@@ -26,7 +27,16 @@ struct LayerFacts {
   [[nodiscard]] bool has_data_file() const { return &image().data_storage() != &image().storage(); }
 };
 
-/// Facts of all layers, active first. `chain` must outlive them. Errors: io, corrupt (a snapshot or bitmap table).
-[[nodiscard]] Result<std::vector<LayerFacts>> gather_facts(const Chain& chain);
+/// What `info` prints.
+struct InfoToPrint {
+  const std::vector<LayerFacts>& layers;              ///< active first
+  const sandbox::Protections* protections = nullptr;  ///< in force in this process; null: not asked for
+};
+
+/// What is around the layers, active first: who holds them, records of commits. `chain` must outlive it. All that needs
+/// a file to be opened.
+[[nodiscard]] std::vector<LayerFacts> look_around(const Chain& chain);
+/// What is in them: tables of snapshots and bitmaps. Errors: io, corrupt.
+[[nodiscard]] Result<void> look_inside(std::vector<LayerFacts>& layers);
 
 }  // namespace qchain::cli

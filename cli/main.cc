@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
   FdOutput output(STDOUT_FILENO);
   std::ostream out(&output);
   Io io{.out = out, .err = std::cerr, .terminal = ::isatty(STDERR_FILENO) == 1, .width = terminal_width()};
+  io.confinement = sandbox::Confinement::on;
   const int status = run({argv + 1, argv + argc}, io);
   out.flush();
   return status_of_output(status, output);

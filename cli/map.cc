@@ -1,7 +1,9 @@
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "cli/command.h"
+#include "cli/confine.h"
 #include "cli/map_picture.h"
 #include "cli/map_print.h"
 #include "cli/options.h"
@@ -18,8 +20,13 @@ struct MapOptions {
 
 Result<ExitStatus> map(const MapOptions& options, Io& io) {
   const View view(QC_TRY(open_slice(options.source)), ViewCaches{});
+  std::optional<PictureFile> picture;
   if (!options.picture.empty()) {
-    QC_TRY(write_picture(options.picture, picture_of(view)));
+    picture = QC_TRY(PictureFile::open(options.picture));
+  }
+  QC_TRY(confine(options.source, io, {.duty = sandbox::Duty::read}));
+  if (picture) {
+    QC_TRY(picture->write(picture_of(view)));
   } else if (options.output == OutputStyle::json) {
     print_map_json(io.out, view);
   } else {
@@ -40,6 +47,7 @@ Action declare_map(CLI::App& app) {
       ->excludes(output);
   add_force_share(app, options->source);
   add_allow(app, options->source);
+  add_no_sandbox(app, options->source);
   add_image_format(app, options->source);
   app.footer(
       "Example: what the two layers above the base changed, and a drawing of it\n"

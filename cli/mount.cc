@@ -21,6 +21,7 @@ struct MountCommandOptions {
 
 Result<ExitStatus> mount(MountCommandOptions& options, Io& io) {
   options.mount.stay = options.foreground ? fusefs::Stay::foreground : fusefs::Stay::background;
+  options.mount.confinement = options.source.no_sandbox ? sandbox::Confinement::off : io.confinement;
   Slice slice = QC_TRY(open_slice(options.source));
   io.out.flush();  // nothing may be written twice by the serving process
   const pid_t server = QC_TRY(fusefs::serve(std::move(slice), ViewCaches{}, options.mount));
@@ -46,6 +47,7 @@ Action declare_mount(CLI::App& app) {
   add_output(app, options->output);
   add_force_share(app, options->source);
   add_allow(app, options->source);
+  add_no_sandbox(app, options->source);
   add_image_format(app, options->source);
   app.footer(
       "On a folder: disk.raw is the view, layers/N-NAME.raw the view up to each layer,\n"

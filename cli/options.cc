@@ -30,6 +30,10 @@ void add_allow(CLI::App& app, SourceOptions& source) {
   add_folders(app, "--allow", source.allow, "Refuse files elsewhere that headers name (repeatable)");
 }
 
+void add_no_sandbox(CLI::App& app, SourceOptions& source) {
+  app.add_flag("--no-sandbox", source.no_sandbox, "Keep the rights that reading does not need, for debugging");
+}
+
 void add_force_share(CLI::App& app, SourceOptions& source) {
   app.add_flag("-U,--force-share", source.force_share, "Read without taking locks, while a guest may write");
 }

@@ -24,6 +24,7 @@ struct SourceOptions {
   std::string base;
   std::string top;
   bool force_share = false;        ///< read without locks
+  bool no_sandbox = false;         ///< keep all rights, for looking for defects
   std::vector<std::string> allow;  ///< folders that image headers may name files in; empty: any
 };
 
@@ -31,6 +32,7 @@ struct SourceOptions {
 void add_image(CLI::App& app, SourceOptions& source);
 void add_force_share(CLI::App& app, SourceOptions& source);
 void add_allow(CLI::App& app, SourceOptions& source);
+void add_no_sandbox(CLI::App& app, SourceOptions& source);
 /// The next option may be an image: a repeatable option takes one word each time.
 CLI::Option* add_folders(CLI::App& app, const char* flag, std::vector<std::string>& into, const char* help);
 /// `flag` is `--format`, or another spelling where a command means something else by that.

@@ -1,13 +1,19 @@
 #include "cli/picture_file.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <ostream>
+
+#include "cli/fd_output.h"
 
 namespace qchain::cli {
 namespace {
 
 constexpr std::string_view first_bytes = "<svg";
+constexpr mode_t new_file_mode = 0666;  // less the user's umask
 
 bool may_be_written(const std::string& path) {
   std::error_code ignored;
@@ -24,18 +30,26 @@ bool may_be_written(const std::string& path) {
 
 }  // namespace
 
-Result<void> write_picture(const std::string& path, const Picture& picture) {
+Result<PictureFile> PictureFile::open(const std::string& path) {
   if (!may_be_written(path)) {
     return std::unexpected(make_error(ErrorKind::refused, "exists and is not a drawing")
                                .in(path)
                                .advise("give another name to --svg, or remove it first"));
   }
-  errno = 0;
-  std::ofstream file(path, std::ios::binary);
-  write_svg(file, picture);
-  file.close();
-  if (!file) {
-    return fail_errno(errno != 0 ? errno : EIO, "cannot write the drawing", path);
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, new_file_mode));
+  if (!fd.valid()) {
+    return fail_errno(errno, "cannot write the drawing", path);
+  }
+  return PictureFile(std::move(fd), path);
+}
+
+Result<void> PictureFile::write(const Picture& picture) const {
+  FdOutput output(fd_.get());
+  std::ostream stream(&output);
+  write_svg(stream, picture);
+  stream.flush();
+  if (output.failure() != 0) {
+    return fail_errno(output.failure(), "cannot write the drawing", path_);
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "fusefs/daemon.h"
@@ -26,6 +27,7 @@ struct Job {
   ViewCaches caches;
   Mountpoint mountpoint;
   MountSettings settings;
+  sandbox::Confinement confinement;
 };
 
 std::string absolute(const std::string& file) {
@@ -65,16 +67,25 @@ Result<void> run(const Job& job, const Reporter::Sink& sink, const OnReady& on_r
   Reporter reporter(sink);
   Views views(job.slice, job.caches);
   Zeros zeros = QC_TRY(Zeros::of_size(max_reply));
-  FileSystem files(make_tree(job.mountpoint.kind, views, reporter), views, job.settings.owner, reporter,
-                   std::move(zeros));
-  RequestContext context{files, job.settings.caching, job.settings.max_read};
-  const Watchdog watchdog = QC_TRY(Watchdog::start(job.mountpoint.path));
+  std::optional<FileSystem> files;
+  RequestContext context{nullptr, job.settings.caching, job.settings.max_read};
+  Watchdog watchdog = QC_TRY(Watchdog::start(job.mountpoint.path));
   Session session = QC_TRY(Session::mount(context, job.settings, job.mountpoint.path));
-  return session.run([&on_ready] {
+  const auto prepare = [&]() -> Result<void> {
+    QC_TRY(sandbox::enter({.duty = sandbox::Duty::serve}, job.confinement));
+    context.files = &files.emplace(make_tree(job.mountpoint.kind, views, reporter), views, job.settings.owner, reporter,
+                                   std::move(zeros));
+    return {};
+  };
+  auto ended = session.run(prepare, [&on_ready] {
     if (!on_ready()) {
       kill(getpid(), SIGTERM);  // who asked for the mount is gone: so is the reason for it
     }
   });
+  if (session.was_unmounted()) {
+    watchdog.dismiss();
+  }
+  return ended;
 }
 
 // Once the mount is ready nobody listens to what run() returns.
@@ -92,7 +103,7 @@ Result<void> run_quietly(const Job& job, const OnReady& on_ready) {
 Result<pid_t> serve(Slice slice, ViewCaches caches, const MountOptions& options) {
   auto mountpoint = QC_TRY(find_mountpoint(options.mountpoint));
   auto settings = QC_TRY(parse_options(options.fuse_options, default_settings(slice)));
-  const Job job{std::move(slice), std::move(caches), std::move(mountpoint), std::move(settings)};
+  const Job job{std::move(slice), std::move(caches), std::move(mountpoint), std::move(settings), options.confinement};
   if (options.stay == Stay::background) {
     return run_in_background([&job](const OnReady& on_ready) { return run_quietly(job, on_ready); });
   }

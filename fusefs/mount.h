@@ -10,6 +10,7 @@
 #include "qcow/chain/chain.h"
 #include "qcow/chain/view.h"
 #include "qcow/core/error.h"
+#include "sandbox/sandbox.h"
 
 /// The mount: a slice's view, the view at every layer, and the partitions, as read-only files through FUSE.
 namespace qchain::fusefs {
@@ -24,6 +25,7 @@ struct MountOptions {
   std::string mountpoint;                 ///< existing folder or regular file; may be relative, may hold any bytes
   std::vector<std::string> fuse_options;  ///< values of -o, each a comma-separated list; see options.h for the names
   Stay stay = Stay::background;
+  sandbox::Confinement confinement = sandbox::Confinement::on;  ///< of the serving process, before it reads a byte
 };
 
 /// The most that the serving process keeps resident, in bytes, with the default CacheBudget and whatever is read:

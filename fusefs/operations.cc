@@ -16,7 +16,7 @@ RequestContext& context_of(fuse_req_t request) {
   return *static_cast<RequestContext*>(fuse_req_userdata(request));
 }
 FileSystem& files_of(fuse_req_t request) {
-  return context_of(request).files;
+  return *context_of(request).files;
 }
 
 void refuse_request(fuse_req_t request, std::errc reason) {
@@ -118,7 +118,7 @@ void on_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
 
 void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) noexcept {
   const RequestContext& context = context_of(request);
-  const auto file = context.files.open(inode, info->flags);
+  const auto file = context.files->open(inode, info->flags);
   if (!file) {
     return refuse_request(request, file.error());
   }
@@ -127,7 +127,7 @@ void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) noexcep
   info->direct_io = context.caching == Caching::direct ? 1 : 0;
   info->noflush = 1;
   if (fuse_reply_open(request, info) == -ENOENT) {
-    context.files.release(*file);  // the opener was interrupted: no release will come
+    context.files->release(*file);  // the opener was interrupted: no release will come
   }
 }
 

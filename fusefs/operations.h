@@ -9,7 +9,7 @@ namespace qchain::fusefs {
 
 /// What libfuse hands back with each request; lives as long as the session.
 struct RequestContext {
-  FileSystem& files;
+  FileSystem* files = nullptr;  ///< set before the first request is answered
   Caching caching = Caching::keep;
   std::uint32_t max_read = 0;  ///< bytes
 };

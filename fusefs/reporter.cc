@@ -44,7 +44,7 @@ Reporter::Sink stderr_sink() {
 }
 
 Reporter::Sink syslog_sink() {
-  openlog("qchain", LOG_PID, LOG_DAEMON);
+  openlog("qchain", LOG_PID | LOG_NDELAY, LOG_DAEMON);
   return [](const std::string& line) { syslog(LOG_WARNING, "%s", line.c_str()); };
 }
 

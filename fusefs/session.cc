@@ -1,7 +1,10 @@
 #include "fusefs/session.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <thread>
 #include <utility>
@@ -56,6 +59,23 @@ std::unexpected<Error> mount_failed(const std::string& said, const std::string& 
       make_error(ErrorKind::io, said.empty() ? "can't mount" : "can't mount: " + said).in(mountpoint));
 }
 
+/// The kernel says so of a connection whose mount is gone.
+bool is_cut(int connection) {
+  pollfd answer{.fd = connection, .events = 0, .revents = 0};
+  return poll(&answer, 1, 0) == 1 && (answer.revents & POLLERR) != 0;
+}
+
+// Unmounting means to start a program or to have rights, and a sandbox has neither: libfuse leaves alone what is cut.
+// The write end of a pipe that nobody reads looks so, and takes the connection's place.
+void cut(int connection) {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) == 0) {
+    close(ends[0]);
+    dup3(ends[1], connection, O_CLOEXEC);
+    close(ends[1]);
+  }
+}
+
 }  // namespace
 
 void Session::Destroy::operator()(fuse_session* session) const noexcept {
@@ -77,15 +97,20 @@ Result<Session> Session::mount(RequestContext& context, const MountSettings& set
   return Session(std::move(handle), mountpoint);
 }
 
-Result<void> Session::run(const std::function<void()>& on_ready) {
+Result<void> Session::run(const std::function<Result<void>()>& prepare, const std::function<void()>& on_ready) {
   if (fuse_set_signal_handlers(handle_.get()) != 0) {
     return std::unexpected(make_error(ErrorKind::io, "can't set signal handlers").in(mountpoint_));
   }
   const std::jthread readiness = watch_readiness(mountpoint_, on_ready);
   const LoopConfig config = loop_config();
-  const int ended = fuse_session_loop_mt(handle_.get(), config.get());
+  auto prepared = prepare();
+  const int ended = prepared ? fuse_session_loop_mt(handle_.get(), config.get()) : 0;
   fuse_remove_signal_handlers(handle_.get());
-  handle_.reset();  // wakes the readiness thread if it still waits for an answer
+  was_unmounted_ = is_cut(fuse_session_fd(handle_.get()));
+  cut(fuse_session_fd(handle_.get()));  // wakes the readiness thread if it still waits for an answer
+  if (!prepared) {
+    return prepared;
+  }
   if (ended < 0) {
     return fail_errno(-ended, "the mount ended", mountpoint_);
   }

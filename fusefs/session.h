@@ -19,9 +19,13 @@ class Session {
   [[nodiscard]] static Result<Session> mount(RequestContext& context, const MountSettings& settings,
                                              const std::string& mountpoint);
 
-  /// Answers requests until the mount is taken away or SIGTERM, SIGINT or SIGHUP arrives, then unmounts. Calls
-  /// `on_ready` (from another thread) once requests are answered. Errors: io.
-  [[nodiscard]] Result<void> run(const std::function<void()>& on_ready);
+  /// Answers requests until the mount is taken away or SIGTERM, SIGINT or SIGHUP arrives. Calls `prepare` before the
+  /// first: no thread that it starts, and nothing after it, opens a file but /dev/fuse, or starts a process. Calls
+  /// `on_ready` (from another thread) once requests are answered. The kernel's connection is closed at the end: where
+  /// the mount was not taken away (was_unmounted()), a dead one is left for the Watchdog. Errors: io, those of
+  /// `prepare`.
+  [[nodiscard]] Result<void> run(const std::function<Result<void>()>& prepare, const std::function<void()>& on_ready);
+  [[nodiscard]] bool was_unmounted() const noexcept { return was_unmounted_; }
 
  private:
   struct Destroy {
@@ -33,6 +37,7 @@ class Session {
 
   Handle handle_;
   std::string mountpoint_;
+  bool was_unmounted_ = false;
 };
 
 }  // namespace qchain::fusefs

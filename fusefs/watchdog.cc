@@ -86,9 +86,12 @@ Result<Watchdog> Watchdog::start(const std::string& mountpoint) {
 Watchdog::Watchdog(Watchdog&& other) noexcept
     : process_(std::exchange(other.process_, -1)), leash_(std::move(other.leash_)) {}
 
+void Watchdog::dismiss() noexcept {
+  static_cast<void>(!write(leash_.get(), "", 1));
+}
+
 Watchdog::~Watchdog() {
   if (process_ > 0) {
-    static_cast<void>(!write(leash_.get(), "", 1));
     leash_ = UniqueFd();
     while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
     }
