@@ -82,8 +82,10 @@ std::shared_ptr<const Qcow2Image::L1Window> Qcow2Image::l1_window(std::uint64_t 
     }
   }
   auto window = read_l1_window(index);
-  const std::scoped_lock lock(l1_mutex_);
-  l1_window_ = window;
+  if (window->readable) {  // else it may be the next time
+    const std::scoped_lock lock(l1_mutex_);
+    l1_window_ = window;
+  }
   return window;
 }
 

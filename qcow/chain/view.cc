@@ -36,7 +36,7 @@ std::shared_ptr<const Extents> View::region_at(std::uint64_t offset) const {
   const std::uint64_t start = align_down(offset, region_size);
   const PlaceKey key{.owner = id_, .place = start};
   bool may_pass = false;
-  auto region = caches_.regions->get(key, [&] {
+  auto extents_of_region = caches_.regions->get(key, [&] {
     const Range region{start, std::min(region_size, size_ - start)};
     auto extents = std::make_shared<Extents>(qchain::resolve(slice_, region, SIZE_MAX));
     extents->shrink_to_fit();
@@ -47,7 +47,7 @@ std::shared_ptr<const Extents> View::region_at(std::uint64_t offset) const {
   if (may_pass) {
     caches_.regions->forget(key);  // a disk that could not be read now may be readable the next time
   }
-  return region;
+  return extents_of_region;
 }
 
 Extent View::extent_at(std::uint64_t offset) const {
