@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <unordered_set>
 
 #include "qcow/chain/backing_name.h"
@@ -20,6 +21,9 @@ struct IdentityHash {
   }
 };
 
+/// Files that a command has open beside the layers, with room for external data files.
+constexpr std::size_t files_beside_layers = 128;
+
 /// Opens a chain from the top down and keeps what tells a loop.
 class ChainOpener {
  public:
@@ -30,14 +34,38 @@ class ChainOpener {
         QC_TRY(add({.path = image, .role = OpenRole::named_by_user, .named_by = {}}, options_.format, nullptr));
     while (target) {
       const BackingTarget below = *std::move(target);
-      target = QC_TRY(add({.path = below.path, .role = OpenRole::backing_file, .named_by = layers_.back().file},
-                          below.format, &below));
+      auto added = add_below(below, layers_.back().file);
+      if (!added && added.error().os_error == EMFILE) {
+        return too_many_files(std::move(added).error(), below);
+      }
+      target = QC_TRY(std::move(added));
     }
     std::ranges::reverse(layers_);
     return std::move(layers_);
   }
 
  private:
+  Result<std::optional<BackingTarget>> add_below(const BackingTarget& below, const std::string& overlay) {
+    return add({.path = below.path, .role = OpenRole::backing_file, .named_by = overlay}, below.format, &below);
+  }
+
+  /// All layers of a chain are open at once. How many files that takes is found out by opening the rest one by one.
+  std::unexpected<Error> too_many_files(Error error, std::optional<BackingTarget> target) {
+    std::size_t count = layers_.size();
+    std::string overlay = layers_.back().file;
+    while (target && count < options_.max_depth) {
+      layers_.clear();
+      const BackingTarget below = *std::move(target);
+      target = add_below(below, overlay).value_or(std::nullopt);
+      overlay = below.path;
+      ++count;
+    }
+    return std::unexpected(std::move(error).advise(
+        fmt::format("its chain has {} layers, which must be open at once: allow {} open files (ulimit -n, or "
+                    "LimitNOFILE= of a service)",
+                    count, count + files_beside_layers)));
+  }
+
   /// Opens one image; what lies under it, if anything does.
   Result<std::optional<BackingTarget>> add(const OpenRequest& request, std::optional<ImageFormat> format,
                                            const BackingTarget* named_as) {

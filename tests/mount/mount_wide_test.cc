@@ -79,6 +79,32 @@ TEST_F(WideMount, IsRightForSixtyFourReadersForAsLongAsTheyLike) {
   EXPECT_GE(reads, static_cast<std::uint64_t>(readers));
 }
 
+TEST_F(WideMount, OfAThousandLayersTakesNoMoreThan1024OpenFiles) {
+  const TempDir deep;
+  const ChainFiles files = make_deep_chain(deep, 1000);
+  std::filesystem::create_directory(deep / "mnt");
+  Arguments limited{"prlimit", "--nofile=1024:1024"};
+  const Arguments mount = mount_command({files.top(), deep / "mnt"});
+  limited.insert(limited.end(), mount.begin(), mount.end());
+  const ProcessResult mounted = run(limited);
+  ASSERT_EQ(mounted.status, 0) << mounted.err;
+  EXPECT_EQ(read_file(deep / "mnt/disk.raw", 0, 65536), ByteVector(65536, std::byte{42}));
+  must_run({"fusermount3", "-u", deep / "mnt"});
+}
+
+TEST_F(WideMount, OfMoreLayersThanFilesAreAllowedIsRefusedWithTheNumberNeeded) {
+  const TempDir deep;
+  const ChainFiles files = make_deep_chain(deep, 100);
+  std::filesystem::create_directory(deep / "mnt");
+  Arguments limited{"prlimit", "--nofile=64:64"};
+  const Arguments mount = mount_command({files.top(), deep / "mnt"});
+  limited.insert(limited.end(), mount.begin(), mount.end());
+  const ProcessResult refused = run(limited);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_NE(refused.err.find("its chain has 100 layers"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("allow 228 open files"), std::string::npos) << refused.err;
+}
+
 TEST_F(WideMount, MayBeMountedTwice) {
   const MountedChain one(files_.top(), dir_ / "mnt");
   {
