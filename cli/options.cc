@@ -31,7 +31,7 @@ void add_allow(CLI::App& app, SourceOptions& source) {
 }
 
 void add_no_sandbox(CLI::App& app, SourceOptions& source) {
-  app.add_flag("--no-sandbox", source.no_sandbox, "Keep the rights that reading does not need, for debugging");
+  app.add_flag("--no-sandbox", source.no_sandbox, "Keep the rights that reading does not need (to debug)");
 }
 
 void add_force_share(CLI::App& app, SourceOptions& source) {

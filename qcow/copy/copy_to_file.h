@@ -15,7 +15,7 @@ struct CopyTarget {
   ImageFormat format = ImageFormat::qcow2;
   Existing existing = Existing::refuse;
   /// Called once all files are open, before a byte of the view is read; may be empty. An error ends the copy.
-  std::function<Result<void>(const OutputFile& output)> opened;
+  std::function<Result<void>(const OutputFile& output)> opened = nullptr;
 };
 
 /// Writes the view to a new image, which has its name only once it is whole and on stable storage. With

@@ -66,9 +66,12 @@ TEST_F(FaultyMount, GivesEioOnceAndRightBytesAfterwardsWhereAReadFails) {
       continue;
     }
     failed += read_all();
-    EXPECT_EQ(read_all(), 0) << "a read that failed once fails for good: " << number;
+    const std::string call = take_report(report_);
+    if (!call.empty()) {
+      EXPECT_EQ(read_all(), 0) << "a call that failed once fails for good: " << call << ' ' << number;
+    }
     unmount();
-    if (take_report(report_).empty()) {
+    if (call.empty()) {
       std::cout << number << " calls failed in turn, readers saw " << failed << " of them\n";
       EXPECT_GT(number, 10U);
       break;
@@ -89,10 +92,12 @@ TEST_F(FaultyMount, IsRightOnADiskThatIsOdd) {
 TEST_F(FaultyMount, GivesEioForWhatALayerHasLost) {
   ASSERT_EQ(mount_with({}).status, 0);
   fs::resize_file(dir_ / "base.raw", 100 * 1024);
-  const FileReader file(mnt_ + "/disk.raw");
-  EXPECT_TRUE(equal_bytes(Bytes(expected_).subspan(0, step), file.read(0, step)));
-  EXPECT_THROW(static_cast<void>(file.read(3 * step, step)), std::system_error);
-  EXPECT_TRUE(equal_bytes(Bytes(expected_).subspan(8192, 8192), file.read(8192, 8192)));
+  {
+    const FileReader file(mnt_ + "/disk.raw");
+    EXPECT_TRUE(equal_bytes(Bytes(expected_).subspan(0, step), file.read(0, step)));
+    EXPECT_THROW(static_cast<void>(file.read(3 * step, step)), std::system_error);
+    EXPECT_TRUE(equal_bytes(Bytes(expected_).subspan(8192, 8192), file.read(8192, 8192)));
+  }
   unmount();
 }
 

@@ -4,7 +4,11 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
 
 #include "tests/sandbox/injected_call.h"
 #include "tests/support/qemu.h"
@@ -33,6 +37,7 @@ class ConfinedCommand : public testing::TestWithParam<CommandCase> {
     argv.insert(argv.end(), GetParam().words.begin(), GetParam().words.end());
     argv.push_back(image_);
     if (GetParam().words.front() == "mount") {
+      wait_for_watchdog();
       std::filesystem::create_directory(dir_ / GetParam().output);
     }
     if (!GetParam().output.empty()) {
@@ -47,6 +52,21 @@ class ConfinedCommand : public testing::TestWithParam<CommandCase> {
                             .path = path};
     return outcome_in_sandbox_of(command(), open).value_or(0);
   }
+
+  /// A mount whose process was killed is taken away a moment later.
+  void wait_for_watchdog() const {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (std::chrono::steady_clock::now() < deadline) {
+      std::ifstream mounts("/proc/self/mountinfo");
+      const std::string all{std::istreambuf_iterator<char>(mounts), {}};
+      if (all.find(dir_.path()) == std::string::npos) {
+        return;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    FAIL() << "a dead mount is left";
+  }
+  void TearDown() override { wait_for_watchdog(); }
 
   TempDir dir_;
   std::string base_ = dir_ / "base.qcow2";
