@@ -23,6 +23,7 @@ struct Command {
 };
 
 [[nodiscard]] Action declare_info(CLI::App& app);
+[[nodiscard]] Action declare_list(CLI::App& app);
 [[nodiscard]] Action declare_map(CLI::App& app);
 [[nodiscard]] Action declare_mount(CLI::App& app);
 [[nodiscard]] Action declare_copy(CLI::App& app);

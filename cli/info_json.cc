@@ -2,7 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/holder.h"
 #include "cli/json.h"
+#include "cli/json_array.h"
 
 namespace qchain::cli {
 namespace {
@@ -13,10 +15,6 @@ constexpr std::uint64_t nanoseconds_per_second = 1'000'000'000;
 
 const char* compression_name(format::CompressionType type) {
   return type == format::CompressionType::zstd ? "zstd" : "zlib";
-}
-
-Json holder_json(const LockHolder& holder) {
-  return {{"pid", holder.pid}, {"command", holder.command}, {"access", holder.writes() ? "write" : "read"}};
 }
 
 Json snapshot_json(const format::Snapshot& snapshot) {
@@ -39,15 +37,6 @@ Json bitmap_json(const format::Bitmap& bitmap) {
     flags.push_back("auto");
   }
   return {{"name", bitmap.name}, {"granularity", bitmap.granularity}, {"flags", flags}};
-}
-
-template <typename T>
-Json array_of(const std::vector<T>& items, Json (*convert)(const T&)) {
-  Json array = Json::array();
-  for (const T& item : items) {
-    array.push_back(convert(item));
-  }
-  return array;
 }
 
 /// "untouched", or the state of the commit into this layer.

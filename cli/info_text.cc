@@ -6,6 +6,7 @@
 #include <ctime>
 #include <ostream>
 
+#include "cli/holder.h"
 #include "cli/human.h"
 
 namespace qchain::cli {
@@ -85,8 +86,7 @@ void note_bitmaps(const LayerFacts& layer, Notes& notes) {
 
 void note_holders(const LayerFacts& layer, Notes& notes) {
   for (const LockHolder& holder : layer.holders) {
-    notes.push_back(fmt::format("open for {} by pid {} ({})", holder.writes() ? "writing" : "reading", holder.pid,
-                                printable(holder.command)));
+    notes.push_back(holder_text(holder));
   }
 }
 
