@@ -75,7 +75,7 @@ MUTANTS = [
         Edit(VIEW, "extent.start & (layer.image->cluster_size() - 1)",
              "extent.start & (layer.image->cluster_size() - layer.image->cluster_size())")]),
     Mutant("views_share_their_index", [
-        Edit(VIEW, "PlaceKey{.owner = id_, .place = start}", "PlaceKey{.owner = id_ - id_, .place = start}")]),
+        Edit(VIEW, "PlaceKey key{.owner = id_, .place = start}", "PlaceKey key{.owner = id_ - id_, .place = start}")]),
     Mutant("relative_names_are_seen_from_the_process", [
         Edit(NAME, "std::string(folder_of(image)) + std::string(name)",
              "std::string(folder_of(image)).substr(0, 0) + std::string(name)")]),
