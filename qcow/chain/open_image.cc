@@ -68,11 +68,15 @@ Result<SharedStorage> open_data_file(const format::Header& header, const std::st
   return gate.open({.path = path, .role = OpenRole::data_file, .named_by = image});
 }
 
+Result<format::Header> header_of(const Storage& storage) {
+  const auto start = QC_TRY(read_start(storage, format::full_header_length));
+  const auto cluster_size = QC_TRY(format::header_cluster_size(start));
+  const auto first_cluster = QC_TRY(read_start(storage, cluster_size));
+  return format::parse_header(first_cluster);
+}
+
 Result<SharedImage> open_qcow2(SharedStorage storage, const std::string& path, Gate& gate) {
-  const auto start = QC_TRY(read_start(*storage, format::full_header_length));
-  const auto cluster_size = QC_TRY_IN(path, format::header_cluster_size(start));
-  const auto first_cluster = QC_TRY(read_start(*storage, cluster_size));
-  auto header = QC_TRY_IN(path, format::parse_header(first_cluster));
+  auto header = QC_TRY_IN(path, header_of(*storage));
   auto data_file = QC_TRY_IN(path, open_data_file(header, path, gate));
   return std::make_shared<const Qcow2Image>(std::move(header), std::move(storage), std::move(data_file));
 }
@@ -98,6 +102,15 @@ Result<SharedImage> open_image(const OpenRequest& request, Gate& gate, std::opti
   }
   return *format == ImageFormat::qcow2 ? open_qcow2(std::move(storage), request.path, gate)
                                        : open_raw(std::move(storage), request.path);
+}
+
+Result<std::optional<format::Header>> read_header(const OpenRequest& request, Gate& gate) {
+  const auto storage = QC_TRY(gate.open(request));
+  const auto start = QC_TRY(read_start(*storage, format::sector));
+  if (!format::looks_like_qcow2(start)) {
+    return std::nullopt;
+  }
+  return QC_TRY_IN(request.path, header_of(*storage));
 }
 
 }  // namespace qchain

@@ -14,4 +14,8 @@ namespace qchain {
 /// Errors: those of Gate and of format::parse_header(); unsupported.
 [[nodiscard]] Result<SharedImage> open_image(const OpenRequest& request, Gate& gate, std::optional<ImageFormat> format);
 
+/// The qcow2 header of a file by itself: nothing that it names is opened. Nothing where the file has another magic.
+/// Errors: those of Gate and of format::parse_header().
+[[nodiscard]] Result<std::optional<format::Header>> read_header(const OpenRequest& request, Gate& gate);
+
 }  // namespace qchain

@@ -73,12 +73,11 @@ Result<FoundRecord> find_record(const std::string& named) {
   return FoundRecord{.anchor = std::move(anchor), .record = *std::move(record)};
 }
 
-Result<FoundRecord> find_record_in_chain(const std::string& named) {
+Result<FoundRecord> find_record_in_chain(const std::string& named, Gate& gate) {
   auto found = find_record(named);
   if (found || found.error().kind != ErrorKind::refused) {
     return found;
   }
-  FileGate gate(Locking::none);
   const auto chain = Chain::open(named, gate);
   for (std::size_t base = chain ? chain->depth() - 1 : 0; base-- > 0;) {
     if (auto of_layer = record_of_layer(*chain, base)) {

@@ -21,8 +21,8 @@ struct FoundRecord {
 [[nodiscard]] Result<FoundRecord> find_record(const std::string& named);
 
 /// The same, or by any image above the base: the record of a commit into the highest base of its chain that has one.
-/// Takes no locks.
-[[nodiscard]] Result<FoundRecord> find_record_in_chain(const std::string& named);
+/// The chain is opened through `gate`.
+[[nodiscard]] Result<FoundRecord> find_record_in_chain(const std::string& named, Gate& gate);
 
 /// The record of a commit into the chain's layer `base`, if there is one that can be read.
 [[nodiscard]] std::optional<FoundRecord> record_of_layer(const Chain& chain, std::size_t base);

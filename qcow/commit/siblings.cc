@@ -35,11 +35,11 @@ bool is_in_chain(const Chain& chain, FileIdentity identity) {
 /// What an image's own header names as its backing file, or nothing.
 std::optional<FileIdentity> backing_of(const std::string& path) {
   FileGate gate(Locking::none);
-  const auto image = open_image({.path = path, .role = OpenRole::named_by_user, .named_by = {}}, gate, std::nullopt);
-  if (!image || (*image)->header() == nullptr || !(*image)->header()->backing_file) {
+  const auto header = read_header({.path = path, .role = OpenRole::named_by_user, .named_by = {}}, gate);
+  if (!header || !*header || !(*header)->backing_file) {
     return std::nullopt;
   }
-  const auto backing = resolve_backing(*(*image)->header(), path);
+  const auto backing = resolve_backing(**header, path);
   return backing ? identity_of(backing->path) : std::nullopt;
 }
 

@@ -29,9 +29,10 @@ enum class Locking : std::uint8_t {
 };
 
 /// The gate to local files. Opens regular files and block devices, and follows symbolic links, as QEMU does. Refuses
-/// folders, FIFOs, sockets and character devices before they are opened, so it never blocks on one and no driver is
-/// called. A block device is allowed even where only a header names it: a base on a logical volume is usual with
-/// libvirt. Whoever reads untrusted images confines what headers name to `allowed` folders.
+/// folders, FIFOs, sockets, character devices and the kernel's own files (/proc, /sys) before they are opened, so it
+/// never blocks on one and no driver is called. A block device is allowed even where only a header names it: a base on
+/// a logical volume is usual with libvirt. Whoever reads untrusted images confines what headers name to `allowed`
+/// folders.
 class FileGate final : public Gate {
  public:
   explicit FileGate(Locking locking, AllowedFolders allowed = {}) noexcept

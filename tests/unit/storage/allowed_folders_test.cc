@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "qcow/storage/gate.h"
 #include "qcow/storage/writing_gate.h"
@@ -89,6 +91,36 @@ TEST_F(AllowedFoldersTest, AFolderThatIsMissingIsAnError) {
   const auto allowed = AllowedFolders::only({folder_ / "nope"});
   ASSERT_FALSE(allowed);
   EXPECT_EQ(allowed.error().kind, ErrorKind::not_found);
+}
+
+/// Whoever may write to the folder swaps a link under the reader: what was judged is what is opened.
+TEST_F(AllowedFoldersTest, NothingGetsInBetweenJudgingAndOpening) {
+  write_file(folder_ / "out/file", bytes_of("secret"));
+  std::filesystem::create_symlink("file", folder_ / "in/link");
+  std::atomic<bool> stop = false;
+  std::thread swapper([&] {
+    while (!stop) {
+      for (const char* target : {"file", "../out/file"}) {
+        std::error_code ignored;
+        std::filesystem::remove(folder_ / "in/new", ignored);
+        std::filesystem::create_symlink(target, folder_ / "in/new", ignored);
+        std::filesystem::rename(folder_ / "in/new", folder_ / "in/link", ignored);
+      }
+    }
+  });
+  int opened = 0;
+  int refused = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const auto storage = open("in/link");
+    ++(storage ? opened : refused);
+    if (storage) {
+      EXPECT_EQ((*storage)->size(), 3U);
+    }
+  }
+  stop = true;
+  swapper.join();
+  EXPECT_GT(opened, 0);
+  EXPECT_GT(refused, 0);
 }
 
 TEST_F(AllowedFoldersTest, TheGateOfACommitIsConfinedToo) {

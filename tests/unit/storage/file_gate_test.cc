@@ -98,6 +98,31 @@ TEST_F(FileGateTest, RefusesACharacterDevice) {
   EXPECT_THAT(describe(storage.error()), HasSubstr("named as backing file by /x/c.qcow2"));
 }
 
+TEST_F(FileGateTest, RefusesFilesOfTheKernel) {
+  for (const char* path : {"/proc/self/environ", "/proc/self/mem", "/proc/version", "/sys/kernel/notes"}) {
+    if (!std::filesystem::exists(path)) {
+      continue;
+    }
+    for (const auto& storage : {by_user(path), by_header(path)}) {
+      ASSERT_FALSE(storage) << path;
+      EXPECT_EQ(storage.error().kind, ErrorKind::refused);
+      EXPECT_THAT(describe(storage.error()), HasSubstr("is a file of the kernel's"));
+    }
+  }
+}
+
+TEST_F(FileGateTest, LinksOfProcLeadTheUserOnly) {
+  write_file(folder_ / "file", bytes_of("abc"));
+  const auto open = by_user(folder_ / "file");
+  ASSERT_TRUE(open);
+  const std::string link = "/proc/self/fd/" + std::to_string((*open)->descriptor());
+  EXPECT_TRUE(by_user(link));
+  const auto storage = by_header(link);
+  ASSERT_FALSE(storage);
+  EXPECT_EQ(storage.error().kind, ErrorKind::refused);
+  EXPECT_THAT(describe(storage.error()), HasSubstr("link of /proc"));
+}
+
 TEST_F(FileGateTest, RefusesANulByteInTheName) {
   write_file(folder_ / "file", bytes_of("abc"));
   const auto storage = by_header(folder_ / std::string_view("file\0.raw", 9));
