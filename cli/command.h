@@ -28,6 +28,7 @@ struct Command {
 [[nodiscard]] Action declare_mount(CLI::App& app);
 [[nodiscard]] Action declare_copy(CLI::App& app);
 [[nodiscard]] Action declare_commit(CLI::App& app);
+[[nodiscard]] Action declare_check(CLI::App& app);
 [[nodiscard]] Action declare_verify(CLI::App& app);
 [[nodiscard]] Action declare_retire(CLI::App& app);
 [[nodiscard]] Action declare_snapshot(CLI::App& app);

@@ -10,6 +10,7 @@
 #include "cli/human.h"
 #include "cli/interrupts.h"
 #include "cli/json.h"
+#include "cli/lost_ranges.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "qcow/copy/copy_to_file.h"
@@ -22,6 +23,7 @@ struct CopyCommandOptions {
   std::string out;
   std::string format = "raw";  ///< of `out`
   bool force = false;
+  bool salvage = false;
   OutputStyle output = OutputStyle::human;
   ProgressStyle progress = ProgressStyle::automatic;
 };
@@ -30,18 +32,22 @@ ImageFormat format_of(const std::string& name) {
   return name == "raw" ? ImageFormat::raw : ImageFormat::qcow2;
 }
 
-void print_summary(const CopyCommandOptions& options, std::uint64_t size, const CopyTotals& totals, Io& io) {
+void print_summary(const CopyCommandOptions& options, const View& view, const CopyTotals& totals,
+                   const LostRanges& lost, Io& io) {
   if (options.output == OutputStyle::json) {
-    print_json(io.out, {{"filename", options.out},
-                        {"format", options.format},
-                        {"virtual-size", size},
-                        {"copied", totals.copied},
-                        {"cloned", totals.cloned},
-                        {"zero", totals.zero}});
-  } else {
-    io.out << fmt::format("{}: {}, {} copied, {} cloned, rest holes\n", printable(options.out), size_text(size),
-                          size_text(totals.copied), size_text(totals.cloned));
+    nlohmann::ordered_json json = {{"filename", options.out}, {"format", options.format}, {"virtual-size", view.size()},
+                                   {"copied", totals.copied}, {"cloned", totals.cloned},  {"zero", totals.zero}};
+    if (options.salvage) {
+      add_lost(json, lost, view.slice());
+    }
+    print_json(io.out, json);
+    return;
   }
+  print_lost(io.err, lost, view.slice());
+  io.out << fmt::format(
+      "{}: {}, {} copied, {} cloned, rest holes{}\n", printable(options.out), size_text(view.size()),
+      size_text(totals.copied), size_text(totals.cloned),
+      lost.bytes() > 0 ? fmt::format("; {} lost, zeros in their place", size_text(lost.bytes())) : "");
 }
 
 /// The engine's advice names the flags that most commands have; here they are others.
@@ -63,8 +69,8 @@ Error in_words_of_interrupt(Error error) {
   return error;
 }
 
-Result<CopyTotals> copy_view_to(const CopyCommandOptions& options, const View& view, const Interrupts& interrupts,
-                                Io& io) {
+Result<CopyTotals> copy_view_to(const CopyCommandOptions& options, const View& view, LostRanges& lost,
+                                const Interrupts& interrupts, Io& io) {
   const CopyTarget target{
       .path = options.out,
       .format = format_of(options.format),
@@ -77,6 +83,9 @@ Result<CopyTotals> copy_view_to(const CopyCommandOptions& options, const View& v
   CopyOptions how;
   how.progress = [&progress](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
   how.stop = interrupts.token();
+  if (options.salvage) {
+    how.lost = [&lost](const LostRange& range) { lost.add(range); };
+  }
   Result<CopyTotals> totals = copy_to_file(view, target, how);
   if (!totals && totals.error().kind == ErrorKind::interrupted) {
     return std::unexpected(in_words_of_interrupt(std::move(totals).error()));
@@ -91,9 +100,10 @@ Result<ExitStatus> copy(const CopyCommandOptions& options, Io& io) {
     return std::unexpected(in_words_of_copy(std::move(slice).error()));
   }
   const View view(*std::move(slice), ViewCaches{});
-  const CopyTotals totals = QC_TRY(copy_view_to(options, view, interrupts, io));
-  print_summary(options, view.size(), totals, io);
-  return ExitStatus::done;
+  LostRanges lost;
+  const CopyTotals totals = QC_TRY(copy_view_to(options, view, lost, interrupts, io));
+  print_summary(options, view, totals, lost, io);
+  return lost.bytes() == 0 ? ExitStatus::done : ExitStatus::negative;
 }
 
 }  // namespace
@@ -109,10 +119,12 @@ Action declare_copy(CLI::App& app) {
       ->option_text("raw|qcow2")
       ->check(CLI::IsMember({"raw", "qcow2"}));
   app.add_flag("--force", options->force, "Write over OUT if it exists");
+  app.add_flag("--salvage", options->salvage, "Go on where a layer is damaged: zeros there, status 1");
   add_output(app, options->output);
   add_progress(app, options->progress);
   add_allow(app, options->source);
   add_no_sandbox(app, options->source);
+  add_no_backing(app, options->source);
   add_image_format(app, options->source, "--image-format");
   app.footer(
       "Holes stay holes, and blocks are shared where the file system can. OUT gets its\n"

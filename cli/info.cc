@@ -40,6 +40,7 @@ Action declare_info(CLI::App& app) {
   add_force_share(app, options->source);
   add_allow(app, options->source);
   add_no_sandbox(app, options->source);
+  add_no_backing(app, options->source);
   add_image_format(app, options->source);
   app.footer(
       "Example: the chain under a disk that a running guest has open\n"

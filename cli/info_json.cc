@@ -39,6 +39,17 @@ Json bitmap_json(const format::Bitmap& bitmap) {
   return {{"name", bitmap.name}, {"granularity", bitmap.granularity}, {"flags", flags}};
 }
 
+Json snapshots_json(const LayerFacts& layer) {
+  Json array = Json::array();
+  for (const format::Snapshot& snapshot : layer.snapshots) {
+    array.push_back(snapshot_json(snapshot));
+    if (!format::has_possible_l1(*layer.image().header(), snapshot)) {
+      array.back()["broken"] = true;
+    }
+  }
+  return array;
+}
+
 /// "untouched", or the state of the commit into this layer.
 Json commit_json(const std::optional<CommitRecord>& record) {
   if (!record) {
@@ -81,6 +92,9 @@ void add_backing(Json& json, const LayerFacts& layer) {
   if (layer.layer->backing_reference) {
     json["backing-filename"] = *layer.layer->backing_reference;
   }
+  if (layer.is_cut_off) {
+    json["backing-left-out"] = true;
+  }
   if (layer.below) {
     json["full-backing-filename"] = *layer.below;
   }
@@ -106,7 +120,10 @@ Json layer_json(const LayerFacts& layer) {
     json["full-data-filename"] = layer.image().data_storage().name();
     json["data-actual-size"] = layer.image().data_storage().facts().bytes_on_disk;
   }
-  json["snapshots"] = array_of(layer.snapshots, snapshot_json);
+  if (layer.overlaps > 0) {
+    json["overlaps"] = layer.overlaps;
+  }
+  json["snapshots"] = snapshots_json(layer);
   json["bitmaps"] = bitmaps;
   json["holders"] = array_of(layer.holders, holder_json);
   json["commit"] = commit_json(layer.commit);

@@ -70,9 +70,10 @@ std::string date_text(std::uint64_t seconds) {
 
 void note_snapshots(const LayerFacts& layer, Notes& notes) {
   for (const format::Snapshot& snapshot : layer.snapshots) {
-    notes.push_back(fmt::format("internal snapshot {} '{}': {}, {}, VM state {}", printable(snapshot.id),
-                                printable(snapshot.name), date_text(snapshot.date_seconds),
-                                size_text(snapshot.virtual_size), size_text(snapshot.vm_state_size)));
+    notes.push_back(fmt::format(
+        "internal snapshot {} '{}': {}, {}, VM state {}{}", printable(snapshot.id), printable(snapshot.name),
+        date_text(snapshot.date_seconds), size_text(snapshot.virtual_size), size_text(snapshot.vm_state_size),
+        format::has_possible_l1(*layer.image().header(), snapshot) ? "" : "; broken: its L1 table is impossible"));
   }
 }
 
@@ -110,6 +111,13 @@ void note_commit(const LayerFacts& layer, Notes& notes) {
 
 Notes notes_of(const LayerFacts& layer) {
   Notes notes;
+  if (layer.is_cut_off) {
+    notes.emplace_back("its backing file is left out: what this image does not have reads as zeros");
+  }
+  if (layer.overlaps > 0) {
+    notes.push_back(fmt::format("metadata share {} clusters with something else: do not write to it, see qchain check",
+                                layer.overlaps));
+  }
   note_holders(layer, notes);
   note_commit(layer, notes);
   if (const format::Header* header = layer.image().header()) {

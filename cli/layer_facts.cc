@@ -1,5 +1,8 @@
 #include "cli/layer_facts.h"
 
+#include <algorithm>
+
+#include "qcow/check/image_check.h"
 #include "qcow/commit/find_record.h"
 
 namespace qchain::cli {
@@ -13,11 +16,33 @@ LayerFacts facts_of(const Chain& chain, std::size_t position) {
   if (position > 0) {
     facts.below = chain.layer(position - 1).file;
   }
+  facts.is_cut_off = position == 0 && chain.is_cut_off();
   // A record that can't be read is a matter for commit and verify; the chain can be shown all the same.
   if (auto found = record_of_layer(chain, position)) {
     facts.commit = std::move(found->record);
   }
   return facts;
+}
+
+/// Most bytes of L2 tables that `info` reads for a chain: it has to be quick.
+constexpr std::uint64_t overlap_budget = std::uint64_t{16} << 20;
+
+/// Looks for overlaps, active layer first, while the tables are small. What a guest writes to is no steady picture.
+void look_for_overlaps(std::vector<LayerFacts>& all) {
+  std::uint64_t budget = overlap_budget;
+  for (LayerFacts& facts : all) {
+    const format::Header* header = facts.image().header();
+    if (header == nullptr || std::ranges::any_of(facts.holders, &LockHolder::writes)) {
+      continue;
+    }
+    const std::uint64_t tables = std::uint64_t{header->l1_entries} << header->cluster_bits;
+    if (tables > budget) {
+      return;
+    }
+    budget -= tables;
+    const auto check = check_image(facts.image(), {});
+    facts.overlaps = check ? check->overlaps : 0;
+  }
 }
 
 }  // namespace
@@ -42,6 +67,7 @@ Result<void> look_inside(std::vector<LayerFacts>& layers) {
     facts.snapshots = QC_TRY_IN(file, facts.image().snapshots());
     facts.bitmaps = QC_TRY_IN(file, facts.image().bitmaps());
   }
+  look_for_overlaps(layers);
   return {};
 }
 

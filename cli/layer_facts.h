@@ -17,9 +17,11 @@ struct LayerFacts {
   std::size_t index = 0;             ///< 1 = bottom of the chain
   const Layer* layer = nullptr;      ///< lives as long as the chain
   std::optional<std::string> below;  ///< file of the layer below, as it was opened
+  bool is_cut_off = false;           ///< its backing file was left out
   std::vector<format::Snapshot> snapshots;
   std::vector<format::Bitmap> bitmaps;
   std::vector<LockHolder> holders;     ///< other processes that have the image open
+  std::uint64_t overlaps = 0;          ///< clusters used as metadata and as something else, if that was looked at
   std::optional<CommitRecord> commit;  ///< of a commit into this layer, finished or not
 
   [[nodiscard]] const Image& image() const { return *layer->image; }
@@ -36,7 +38,7 @@ struct InfoToPrint {
 /// What is around the layers, active first: who holds them, records of commits. `chain` must outlive it. All that needs
 /// a file to be opened.
 [[nodiscard]] std::vector<LayerFacts> look_around(const Chain& chain);
-/// What is in them: tables of snapshots and bitmaps. Errors: io, corrupt.
+/// What is in them: tables of snapshots and bitmaps, and whether metadata overlap, where that is quickly seen. Errors: io, corrupt.
 [[nodiscard]] Result<void> look_inside(std::vector<LayerFacts>& layers);
 
 }  // namespace qchain::cli

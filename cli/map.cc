@@ -48,6 +48,7 @@ Action declare_map(CLI::App& app) {
   add_force_share(app, options->source);
   add_allow(app, options->source);
   add_no_sandbox(app, options->source);
+  add_no_backing(app, options->source);
   add_image_format(app, options->source);
   app.footer(
       "Example: what the two layers above the base changed, and a drawing of it\n"

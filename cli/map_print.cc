@@ -12,12 +12,17 @@
 namespace qchain::cli {
 namespace {
 
+/// A hole only because the backing file was left out.
+bool may_be_below(const MapEntry& entry, const Slice& slice) {
+  return entry.kind == ExtentKind::hole && !entry.has_offset() && slice.base == 0 && slice.chain.is_cut_off();
+}
+
 /// Who gives the bytes: "[2] a.qcow2", or what there is to say where no layer does.
 std::string source_text(const MapEntry& entry, const Slice& slice) {
   switch (entry.kind) {
     case ExtentKind::hole:
       if (!entry.has_offset()) {
-        return "-";
+        return may_be_below(entry, slice) ? "- (backing file left out)" : "-";
       }
       break;
     case ExtentKind::past_end:  // the layer below the one that decides is the short one
@@ -42,6 +47,9 @@ std::string json_text(const MapEntry& entry, const Slice& slice) {
   text += fmt::format(R"(, "layer": {})", entry.layer + 1);
   if (entry.present) {
     text += R"(, "filename": )" + json_string(file_of(entry, slice));
+  }
+  if (may_be_below(entry, slice)) {
+    text += R"(, "backing-left-out": true)";
   }
   if (entry.kind == ExtentKind::broken) {
     text += R"(, "broken": true, "fault": )" + json_string(format::describe(entry.fault));

@@ -48,6 +48,7 @@ Action declare_mount(CLI::App& app) {
   add_force_share(app, options->source);
   add_allow(app, options->source);
   add_no_sandbox(app, options->source);
+  add_no_backing(app, options->source);
   add_image_format(app, options->source);
   app.footer(
       "On a folder: disk.raw is the view, layers/N-NAME.raw the view up to each layer,\n"

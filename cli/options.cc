@@ -13,6 +13,12 @@ void add_layer(CLI::App& app, const char* flag, std::string& into, const char* h
   app.add_option(flag, into, help)->option_text("LAYER")->check(refuse_empty);
 }
 
+ChainOptions chain_options(const SourceOptions& source) {
+  ChainOptions options{.format = chosen_format(source)};
+  options.below = source.no_backing ? Below::left_out : Below::opened;
+  return options;
+}
+
 }  // namespace
 
 void add_image(CLI::App& app, SourceOptions& source) {
@@ -32,6 +38,10 @@ void add_allow(CLI::App& app, SourceOptions& source) {
 
 void add_no_sandbox(CLI::App& app, SourceOptions& source) {
   app.add_flag("--no-sandbox", source.no_sandbox, "Keep the rights that reading does not need (to debug)");
+}
+
+void add_no_backing(CLI::App& app, SourceOptions& source) {
+  app.add_flag("--no-backing", source.no_backing, "IMAGE alone: what it does not have reads as zeros");
 }
 
 void add_force_share(CLI::App& app, SourceOptions& source) {
@@ -72,7 +82,12 @@ Locking locking_for(const SourceOptions& source) {
 
 Result<Chain> open_chain(const SourceOptions& source) {
   FileGate gate(locking_for(source), QC_TRY(AllowedFolders::only(source.allow)));
-  return Chain::open(source.image, gate, {.format = chosen_format(source)});
+  return Chain::open(source.image, gate, chain_options(source));
+}
+
+Result<PartialChain> open_what_can_be(const SourceOptions& source) {
+  FileGate gate(locking_for(source), QC_TRY(AllowedFolders::only(source.allow)));
+  return Chain::open_what_can_be(source.image, gate, chain_options(source));
 }
 
 Result<Slice> open_slice(const SourceOptions& source) {

@@ -26,6 +26,7 @@ struct SourceOptions {
   bool force_share = false;        ///< read without locks
   bool no_sandbox = false;         ///< keep all rights, for looking for defects
   std::vector<std::string> allow;  ///< folders that image headers may name files in; empty: any
+  bool no_backing = false;         ///< IMAGE alone, without its backing file
 };
 
 /// Each adds what its name says to `app`; the strings and flags it is given must outlive the parsing.
@@ -33,6 +34,7 @@ void add_image(CLI::App& app, SourceOptions& source);
 void add_force_share(CLI::App& app, SourceOptions& source);
 void add_allow(CLI::App& app, SourceOptions& source);
 void add_no_sandbox(CLI::App& app, SourceOptions& source);
+void add_no_backing(CLI::App& app, SourceOptions& source);
 /// The next option may be an image: a repeatable option takes one word each time.
 CLI::Option* add_folders(CLI::App& app, const char* flag, std::vector<std::string>& into, const char* help);
 /// `flag` is `--format`, or another spelling where a command means something else by that.
@@ -45,6 +47,8 @@ CLI::Option* add_output(CLI::App& app, OutputStyle& style);
 [[nodiscard]] Locking locking_for(const SourceOptions& source);
 /// Opens the chain that the options name.
 [[nodiscard]] Result<Chain> open_chain(const SourceOptions& source);
+/// The same, of a chain that is broken further down what lies above the break.
+[[nodiscard]] Result<PartialChain> open_what_can_be(const SourceOptions& source);
 /// Opens the chain and picks the slice that the options name.
 [[nodiscard]] Result<Slice> open_slice(const SourceOptions& source);
 

@@ -18,6 +18,7 @@ constexpr std::array commands = {
     Command{"mount", "Show the view and every layer's point in time as files", declare_mount},
     Command{"copy", "Write the merged view to a new image", declare_copy},
     Command{"commit", "Merge layers into the one below them", declare_commit},
+    Command{"check", "Look for damage in a chain's metadata", declare_check},
     Command{"verify", "Compare the view with an image, or a base with what was merged", declare_verify},
     Command{"retire", "Delete the layers that a finished commit merged", declare_retire},
     Command{"snapshot", "Make a new overlay on top of a chain", declare_snapshot},

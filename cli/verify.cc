@@ -54,9 +54,11 @@ Result<ExitStatus> verify_target(const VerifyOptions& options, const CompareOpti
 }
 
 Result<ExitStatus> verify_base(const VerifyOptions& options, const CompareOptions& how, Io& io) {
-  const FoundRecord found = QC_TRY(find_record_in_chain(options.source.image));
+  const AllowedFolders allowed = QC_TRY(AllowedFolders::only(options.source.allow));
+  FileGate looking(Locking::none, allowed);
+  const FoundRecord found = QC_TRY(find_record_in_chain(options.source.image, looking));
   FileRecordStore records(found.anchor);
-  FileGate gate(locking_for(options.source), QC_TRY(AllowedFolders::only(options.source.allow)));
+  FileGate gate(locking_for(options.source), allowed);
   const std::string& base = found.anchor == options.source.image ? found.anchor : found.record.base.path;
   const CommitCheck check = QC_TRY_IN(base, verify_commit(records, gate, how));
   print_check(base, check, options.output, io.out);
@@ -90,6 +92,7 @@ Action declare_verify(CLI::App& app) {
   add_progress(app, options->progress);
   add_force_share(app, options->source);
   add_allow(app, options->source);
+  add_no_backing(app, options->source);
   add_image_format(app, options->source);
   app.footer(
       "Without TARGET, the record of a commit says what a base should read as: IMAGE is\n"

@@ -29,7 +29,7 @@ class ChainOpener {
  public:
   ChainOpener(Gate& gate, const ChainOptions& options) : gate_(gate), options_(options) {}
 
-  Result<std::vector<Layer>> open(const std::string& image) {
+  Result<void> open(const std::string& image) {
     std::optional<BackingTarget> target =
         QC_TRY(add({.path = image, .role = OpenRole::named_by_user, .named_by = {}}, options_.format, nullptr));
     while (target) {
@@ -40,6 +40,11 @@ class ChainOpener {
       }
       target = QC_TRY(std::move(added));
     }
+    return {};
+  }
+
+  /// What is open, from the bottom up.
+  [[nodiscard]] std::vector<Layer> layers() && {
     std::ranges::reverse(layers_);
     return std::move(layers_);
   }
@@ -82,17 +87,17 @@ class ChainOpener {
     }
     const format::Header* header = image->header();
     Layer layer{.file = request.path, .backing_reference = {}, .image = std::move(image)};
-    std::optional<BackingTarget> below;
-    if (named_as != nullptr && named_as->overrides_next) {
-      below = named_as->next ? std::optional(*named_as->next) : std::nullopt;
-    } else if (header != nullptr && header->backing_file) {
-      below = QC_TRY(resolve_backing(*header, request.path));
-    }
     if (header != nullptr) {
       layer.backing_reference = header->backing_file;
     }
     layers_.push_back(std::move(layer));
-    return below;
+    if (named_as != nullptr && named_as->overrides_next) {
+      return named_as->next ? std::optional(*named_as->next) : std::nullopt;
+    }
+    if (header == nullptr || !header->backing_file || options_.below == Below::left_out) {
+      return std::nullopt;
+    }
+    return QC_TRY(resolve_backing(*header, request.path));
   }
 
   Gate& gate_;
@@ -112,7 +117,19 @@ std::optional<FileIdentity> identity_of(const std::string& path) {
 }  // namespace
 
 Result<Chain> Chain::open(const std::string& image, Gate& gate, const ChainOptions& options) {
-  return Chain(QC_TRY(ChainOpener(gate, options).open(image)));
+  ChainOpener opener(gate, options);
+  QC_TRY(opener.open(image));
+  return Chain(std::move(opener).layers());
+}
+
+Result<PartialChain> Chain::open_what_can_be(const std::string& image, Gate& gate, const ChainOptions& options) {
+  ChainOpener opener(gate, options);
+  const Result<void> opened = opener.open(image);
+  std::vector<Layer> layers = std::move(opener).layers();
+  if (layers.empty()) {
+    return std::unexpected(opened.error());
+  }
+  return PartialChain{Chain(std::move(layers)), opened ? std::nullopt : std::optional(opened.error())};
 }
 
 Result<std::size_t> Chain::find(std::string_view name) const {

@@ -46,6 +46,12 @@ Extent broken(Range range, format::Fault fault) noexcept {
   return {.start = range.start, .length = range.length, .kind = ExtentKind::broken, .fault = fault};
 }
 
+/// Whether a cluster at `offset` is missing as a whole. QEMU leaves the last one short, but never writes an entry for
+/// one of which nothing is there; it would read zeros, which here is damage, as it is to `qemu-img check`.
+bool is_past_end(const Storage& storage, std::uint64_t offset) noexcept {
+  return offset >= storage.size();
+}
+
 Extent unallocated(Range range) noexcept {
   return {.start = range.start, .length = range.length};
 }
@@ -103,6 +109,12 @@ std::shared_ptr<const Qcow2Image::L1Window> Qcow2Image::read_l1_window(std::uint
   return window;
 }
 
+/// Entries of the L1 table up to the end of the cluster in which the file ends.
+std::uint64_t Qcow2Image::l1_entries_there() const noexcept {
+  const std::uint64_t end = align_up(storage_->size(), cluster_size());
+  return end > header_.l1_offset ? (end - header_.l1_offset) / sizeof(std::uint64_t) : 0;
+}
+
 /// Maps what of `range` lies under the window's entries; the guest offset reached.
 std::uint64_t Qcow2Image::map_window(const L1Window& window, Range range, std::size_t stop, Extents& out) const {
   const std::uint64_t span = header_.l1_entry_span();
@@ -118,6 +130,10 @@ std::uint64_t Qcow2Image::map_window(const L1Window& window, Range range, std::s
     const auto entry = format::decode_l1(header_, window.entries[index - window.first]);
     if (!window.readable) {
       append(out, broken(part, format::Fault::unreadable));
+    } else if (index >= l1_entries_there()) {
+      append(out, broken(part, format::Fault::l1_past_end));
+    } else if (entry.table_offset != 0 && is_past_end(*storage_, entry.table_offset)) {
+      append(out, broken(part, format::Fault::table_past_end));
     } else if (entry.fault != format::Fault::none) {
       append(out, broken(part, entry.fault));
     } else if (entry.table_offset == 0) {
@@ -170,11 +186,21 @@ std::uint64_t Qcow2Image::map_entries(std::uint64_t table_offset, Range range, s
   return out.back().end();
 }
 
+/// An extent over `part` of `cluster`: broken where the stored bytes are not there.
+Extent Qcow2Image::part_of(const format::L2Entry& entry, format::Allocation allocation, Range part,
+                           Range cluster) const noexcept {
+  const bool is_packed = allocation == format::Allocation::compressed;
+  const bool is_missing =
+      is_packed ? is_past_end(*storage_, entry.compressed.offset)
+                : allocation == format::Allocation::data && is_past_end(data_storage(), entry.host_offset);
+  return is_missing ? broken(part, format::Fault::cluster_past_end) : extent_of(entry, allocation, part, cluster);
+}
+
 void Qcow2Image::map_cluster(const format::L2Entry& entry, Range cluster, Range range, Extents& out) const {
   if (entry.per_subcluster) {
     map_subclusters(entry, cluster, range, out);
   } else {
-    append(out, clip(extent_of(entry, entry.allocation, cluster, cluster), range));
+    append(out, clip(part_of(entry, entry.allocation, cluster, cluster), range));
   }
 }
 
@@ -184,7 +210,7 @@ void Qcow2Image::map_subclusters(const format::L2Entry& entry, Range cluster, Ra
     const auto run = format::subcluster_run(entry, first);
     const Range part{cluster.start + first * unit, run.count * unit};
     if (!intersect(part, range).empty()) {
-      append(out, clip(extent_of(entry, run.allocation, part, cluster), range));
+      append(out, clip(part_of(entry, run.allocation, part, cluster), range));
     }
     first += run.count;
   }

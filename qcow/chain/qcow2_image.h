@@ -49,6 +49,9 @@ class Qcow2Image final : public Image {
   void map_table(std::uint64_t table_offset, Range range, std::size_t stop, Extents& out) const;
   [[nodiscard]] std::uint64_t map_entries(std::uint64_t table_offset, Range range, std::size_t stop,
                                           Extents& out) const;
+  [[nodiscard]] std::uint64_t l1_entries_there() const noexcept;
+  [[nodiscard]] Extent part_of(const format::L2Entry& entry, format::Allocation allocation, Range part,
+                               Range cluster) const noexcept;
   void map_cluster(const format::L2Entry& entry, Range cluster, Range range, Extents& out) const;
   void map_subclusters(const format::L2Entry& entry, Range cluster, Range range, Extents& out) const;
 

@@ -19,7 +19,7 @@ Error unreadable(const Layer& layer, const Extent& extent, std::string_view reas
   return make_error(ErrorKind::corrupt,
                     fmt::format("cannot read guest bytes {} to {}: {}", extent.start, extent.end() - 1, reason))
       .in(layer.file)
-      .advise("look with qemu-img check");
+      .advise("see qchain check; qchain copy --salvage saves the rest");
 }
 
 }  // namespace

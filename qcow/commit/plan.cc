@@ -9,6 +9,7 @@
 #include "qcow/chain/reference.h"
 #include "qcow/commit/bitmap_plan.h"
 #include "qcow/commit/forecast.h"
+#include "qcow/commit/metadata_guard.h"
 #include "qcow/commit/relink.h"
 #include "qcow/commit/unfinished.h"
 
@@ -121,6 +122,7 @@ Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& op
   check_overlay(plan);
   check_keeping(plan, options, facts);
   check_siblings(plan, options, facts.last);
+  QC_TRY(refuse_overlaps(plan));
   QC_TRY(plan_bitmaps(plan, options.bitmaps, facts.resumed));
   QC_TRY(forecast_moves(plan));
   check_space(plan);

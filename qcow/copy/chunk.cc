@@ -7,8 +7,8 @@
 
 namespace qchain {
 
-Chunker::Chunker(const View& view, CloneSources sources)
-    : view_(view), walk_(view, {0, view.size()}), sources_(std::move(sources)) {}
+Chunker::Chunker(const View& view, CloneSources sources, OnLoss on_loss)
+    : view_(view), walk_(view, {0, view.size()}), sources_(std::move(sources)), on_loss_(on_loss) {}
 
 const Extent* Chunker::front() {
   if (!front_) {
@@ -65,7 +65,11 @@ Result<std::optional<Chunk>> Chunker::next() {
     return std::nullopt;
   }
   if (extent->kind == ExtentKind::broken) {
-    return std::unexpected(broken_extent(view_, *extent));
+    if (on_loss_ == OnLoss::fail) {
+      return std::unexpected(broken_extent(view_, *extent));
+    }
+    const Extent piece = take(extent->length);
+    return Chunk{ChunkAction::lost, piece.range(), {piece}};
   }
   if (extent->reads_zero()) {
     return Chunk{ChunkAction::zero, take(extent->length).range(), {}};
@@ -81,7 +85,9 @@ Error broken_extent(const View& view, const Extent& extent) {
   const ErrorKind kind = extent.fault == format::Fault::unreadable ? ErrorKind::io : ErrorKind::corrupt;
   const std::string what = fmt::format("cannot read guest bytes {} to {}: {}", extent.start, extent.end() - 1,
                                        format::describe(extent.fault));
-  return make_error(kind, what).in(view.slice().chain.layer(extent.layer).file).advise("look with qemu-img check");
+  return make_error(kind, what)
+      .in(view.slice().chain.layer(extent.layer).file)
+      .advise("see qchain check; qchain copy --salvage saves the rest");
 }
 
 }  // namespace qchain

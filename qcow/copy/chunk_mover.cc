@@ -1,6 +1,7 @@
 #include "qcow/copy/chunk_mover.h"
 
 #include <algorithm>
+#include <system_error>
 
 namespace qchain {
 namespace {
@@ -9,6 +10,9 @@ namespace {
 constexpr std::uint64_t zero_block = 65536;
 /// Chunks that wait, for each thread: enough for the kernel to read ahead of the threads.
 constexpr std::size_t pending_per_thread = 4;
+
+/// What a bad place of a disk takes with it, aligned in the guest.
+constexpr std::uint64_t salvage_block = 4096;
 
 /// The ranges of `range` that do not read as zeros; `bytes` are its content.
 std::vector<Range> nonzero_ranges(Range range, Bytes bytes) {
@@ -25,6 +29,13 @@ std::vector<Range> nonzero_ranges(Range range, Bytes bytes) {
     start = end;
   }
   return ranges;
+}
+
+std::string reason_of(const Error& error) {
+  if (error.kind == ErrorKind::corrupt) {
+    return format::describe(format::Fault::bad_compressed_data);
+  }
+  return error.os_error == 0 ? error.what : std::generic_category().message(error.os_error);
 }
 
 /// What is left of `range` without `taken`, which is in order and inside it.
@@ -45,8 +56,8 @@ std::vector<Range> gaps(Range range, const std::vector<Range>& taken) {
 
 }  // namespace
 
-ChunkMover::ChunkMover(const View& view, ImageWriter& writer, unsigned threads)
-    : view_(view), writer_(writer), max_pending_(threads * pending_per_thread) {
+ChunkMover::ChunkMover(const View& view, ImageWriter& writer, unsigned threads, LossReport lost)
+    : view_(view), writer_(writer), lost_(std::move(lost)), max_pending_(threads * pending_per_thread) {
   threads_.reserve(threads);
   for (unsigned i = 0; i < threads; ++i) {
     threads_.emplace_back([this] { work(); });
@@ -135,17 +146,47 @@ Result<CopyTotals> ChunkMover::move_copy(const Job& job, MutableBytes buffer) {
   return totals;
 }
 
-Result<void> ChunkMover::read_pieces(const Chunk& chunk, MutableBytes buffer) const {
+Result<void> ChunkMover::read_pieces(const Chunk& chunk, MutableBytes buffer) {
   for (const Extent& piece : chunk.pieces) {
     const MutableBytes into = buffer.subspan(piece.start - chunk.range.start, piece.length);
-    if (piece.kind == ExtentKind::data) {
-      const Layer& layer = view_.slice().chain.layer(piece.layer);
-      QC_TRY_IN(layer.file, layer.image->data_storage().read_padded(piece.offset, into));
-    } else {
-      QC_TRY(view_.read(piece.start, into));
+    const Result<void> read = read_piece(piece, into);
+    if (!read && !lost_) {
+      return read;
+    }
+    if (!read) {
+      salvage(piece, into);
     }
   }
   return {};
+}
+
+Result<void> ChunkMover::read_piece(const Extent& piece, MutableBytes into) const {
+  if (piece.kind != ExtentKind::data) {
+    return view_.read(piece.start, into);
+  }
+  const Layer& layer = view_.slice().chain.layer(piece.layer);
+  QC_TRY_IN(layer.file, layer.image->data_storage().read_padded(piece.offset, into));
+  return {};
+}
+
+/// Reads what can be read, a block of the disk at a time; a packed cluster is lost as a whole.
+void ChunkMover::salvage(const Extent& piece, MutableBytes into) {
+  for (std::uint64_t start = piece.start; start < piece.end();) {
+    const std::uint64_t block_end = align_down(start, salvage_block) + salvage_block;
+    const std::uint64_t end = piece.kind == ExtentKind::data ? std::min(block_end, piece.end()) : piece.end();
+    const Extent part = clip(piece, range_between(start, end));
+    const MutableBytes bytes = into.subspan(start - piece.start, part.length);
+    if (const Result<void> read = read_piece(part, bytes); !read) {
+      std::ranges::fill(bytes, std::byte{0});
+      tell_lost(part, reason_of(read.error()));
+    }
+    start = end;
+  }
+}
+
+void ChunkMover::tell_lost(const Extent& extent, const std::string& reason) {
+  const std::lock_guard lock(lost_mutex_);
+  lost_({.guest = extent.range(), .layer = extent.layer, .reason = reason});
 }
 
 Result<CopyTotals> ChunkMover::move_clone(const Job& job, MutableBytes buffer) {

@@ -11,6 +11,7 @@
 
 #include "qcow/copy/chunk.h"
 #include "qcow/copy/image_writer.h"
+#include "qcow/copy/lost_range.h"
 
 namespace qchain {
 
@@ -27,7 +28,8 @@ struct CopyTotals {
 class ChunkMover {
  public:
   /// `view` and `writer` outlive the mover. `threads` is at least 1.
-  ChunkMover(const View& view, ImageWriter& writer, unsigned threads);
+  /// `lost`: where it is set, what can't be read is zeros and is told; else it is an error.
+  ChunkMover(const View& view, ImageWriter& writer, unsigned threads, LossReport lost = {});
   /// Ends the threads; what they have at hand is moved, what waits is dropped.
   ~ChunkMover();
   ChunkMover(const ChunkMover&) = delete;
@@ -39,6 +41,9 @@ class ChunkMover {
 
   /// Waits until all is moved. Errors: as submit().
   [[nodiscard]] Result<CopyTotals> finish();
+
+  /// Reports a loss that was found outside; the mover's own come between. Only with `lost`.
+  void tell_lost(const Extent& extent, const std::string& reason);
 
   /// Guest bytes moved so far.
   [[nodiscard]] std::uint64_t moved() const noexcept { return moved_.load(std::memory_order_relaxed); }
@@ -59,13 +64,17 @@ class ChunkMover {
   [[nodiscard]] Result<CopyTotals> move(const Job& job, MutableBytes buffer);
   [[nodiscard]] Result<CopyTotals> move_copy(const Job& job, MutableBytes buffer);
   [[nodiscard]] Result<CopyTotals> move_clone(const Job& job, MutableBytes buffer);
-  [[nodiscard]] Result<void> read_pieces(const Chunk& chunk, MutableBytes buffer) const;
+  [[nodiscard]] Result<void> read_pieces(const Chunk& chunk, MutableBytes buffer);
+  [[nodiscard]] Result<void> read_piece(const Extent& piece, MutableBytes into) const;
+  void salvage(const Extent& piece, MutableBytes into);
   [[nodiscard]] Result<std::vector<Placed>> place_in_turn(const Job& job, const std::vector<Range>& ranges);
   [[nodiscard]] Result<void> copy_stored(const Extent& piece, const Placed& placed, MutableBytes buffer) const;
   void done(const Result<CopyTotals>& outcome);
 
   const View& view_;
   ImageWriter& writer_;
+  const LossReport lost_;
+  std::mutex lost_mutex_;  ///< guards calls of lost_; never held with the other
   const std::size_t max_pending_;
 
   std::mutex mutex_;  ///< guards all below but moved_

@@ -5,12 +5,21 @@
 namespace qchain {
 namespace {
 
-/// Bytes that some layer stores: what a copy moves. Fails at the first range that can't be read.
-Result<std::uint64_t> stored_bytes(const View& view, const std::stop_token& stop) {
+OnLoss on_loss(const CopyOptions& options) {
+  return options.lost ? OnLoss::salvage : OnLoss::fail;
+}
+
+/// Bytes that some layer stores: what a copy moves. Fails at the first range that can't be read, if losses are
+/// failures.
+Result<std::uint64_t> stored_bytes(const View& view, const CopyOptions& options) {
+  const std::stop_token& stop = options.stop;
   std::uint64_t total = 0;
   ExtentWalk walk(view, {0, view.size()});
   while (const auto extent = walk.next()) {
     if (extent->kind == ExtentKind::broken) {
+      if (options.lost) {
+        continue;
+      }
       return std::unexpected(broken_extent(view, *extent));
     }
     if (stop.stop_requested()) {
@@ -40,9 +49,12 @@ Result<std::uint64_t> submit_all(const View& view, Chunker& chunker, ImageWriter
     if (options.stop.stop_requested()) {
       return fail(ErrorKind::interrupted, "the copy was stopped");
     }
-    if (chunk->action == ChunkAction::zero) {
+    if (chunk->action == ChunkAction::zero || chunk->action == ChunkAction::lost) {
       zero += chunk->range.length;
       QC_TRY(writer.zero(chunk->range));
+      if (chunk->action == ChunkAction::lost) {
+        mover.tell_lost(chunk->pieces.front(), format::describe(chunk->pieces.front().fault));
+      }
       continue;
     }
     if (chunk->action == ChunkAction::copy) {
@@ -74,9 +86,9 @@ Result<CloneSources> clone_sources(const View& view, const ImageWriter& writer) 
 }  // namespace
 
 Result<CopyTotals> copy_view(const View& view, ImageWriter& writer, const CopyOptions& options) {
-  const std::uint64_t total = QC_TRY(stored_bytes(view, options.stop));
-  Chunker chunker(view, QC_TRY(clone_sources(view, writer)));
-  ChunkMover mover(view, writer, std::max(1U, options.threads));
+  const std::uint64_t total = QC_TRY(stored_bytes(view, options));
+  Chunker chunker(view, QC_TRY(clone_sources(view, writer)), on_loss(options));
+  ChunkMover mover(view, writer, std::max(1U, options.threads), options.lost);
   const std::uint64_t zero = QC_TRY(submit_all(view, chunker, writer, mover, options, total));
   CopyTotals totals = QC_TRY(mover.finish());
   totals.zero += zero;

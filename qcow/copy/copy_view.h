@@ -7,6 +7,7 @@
 #include "qcow/chain/view.h"
 #include "qcow/copy/chunk_mover.h"
 #include "qcow/copy/image_writer.h"
+#include "qcow/copy/lost_range.h"
 
 namespace qchain {
 
@@ -17,11 +18,12 @@ struct CopyOptions {
   unsigned threads = 4;   ///< at least 1
   CopyProgress progress;  ///< may be empty
   std::stop_token stop;   ///< asks to stop at the next chunk
+  LossReport lost;        ///< if set, losses don't end the copy: zeros take their place
 };
 
 /// Writes all of the view into an image just made, blocks shared where the file system can, and finishes the image.
 /// Errors: corrupt and io for ranges that no layer can give (found before anything is written where the metadata say
-/// so), no_space, interrupted. After an error the output is of no use.
+/// so; none of them with `lost`), no_space, interrupted. After an error the output is of no use.
 [[nodiscard]] Result<CopyTotals> copy_view(const View& view, ImageWriter& writer, const CopyOptions& options);
 
 }  // namespace qchain

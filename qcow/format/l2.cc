@@ -154,6 +154,12 @@ const char* describe(Fault fault) noexcept {
       return "host offset in the external data file differs from the guest offset";
     case Fault::bad_compressed_data:
       return "compressed data does not inflate to a cluster";
+    case Fault::l1_past_end:
+      return "L1 table lies past the end of the file, which was cut short";
+    case Fault::table_past_end:
+      return "L2 table lies past the end of the file, which was cut short";
+    case Fault::cluster_past_end:
+      return "host cluster lies past the end of the file, which was cut short";
   }
   return "unknown fault";
 }

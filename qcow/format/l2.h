@@ -18,6 +18,9 @@ enum class Fault : std::uint8_t {
   compressed_in_data_file,  ///< compressed entry in an image with an external data file
   data_file_offset,         ///< host offset differs from guest offset in an image with an external data file
   bad_compressed_data,      ///< the compressed bytes do not inflate to a cluster
+  l1_past_end,              ///< this part of the L1 table lies past the end of the file
+  table_past_end,           ///< the L2 table does
+  cluster_past_end,         ///< the host cluster does, or the compressed data
 };
 [[nodiscard]] const char* describe(Fault fault) noexcept;
 

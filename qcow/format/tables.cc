@@ -77,9 +77,17 @@ Result<std::vector<Snapshot>> parse_snapshots(const Header& header, Bytes table)
       return snapshot_error(i, "the table is too big");
     }
     snapshots.push_back(read_snapshot(header, zero_extended(rest, sizes.total(), storage), sizes));
+    snapshots.back().extra_size = static_cast<std::uint32_t>(sizes.extra);
+    snapshots.back().entry_end = consumed;
     consumed = align_up(consumed, entry_alignment);
   }
   return snapshots;
+}
+
+bool has_possible_l1(const Header& header, const Snapshot& snapshot) noexcept {
+  const std::uint64_t length = snapshot.l1_entries * sizeof(std::uint64_t);
+  return length <= max_l1_bytes && is_aligned(snapshot.l1_offset, header.cluster_size()) &&
+         fits(snapshot.l1_offset, length, max_virtual_size);
 }
 
 }  // namespace qchain::format

@@ -1,0 +1,57 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/check_report.h"
+#include "cli/command.h"
+#include "cli/interrupts.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+
+namespace qchain::cli {
+namespace {
+
+struct CheckCommandOptions {
+  SourceOptions source;
+  OutputStyle output = OutputStyle::human;
+  ProgressStyle progress = ProgressStyle::automatic;
+};
+
+Result<ExitStatus> check(const CheckCommandOptions& options, Io& io) {
+  const Interrupts interrupts;  // before there are other threads
+  const PartialChain opened = QC_TRY(open_what_can_be(options.source));
+  ChainCheck result;
+  {
+    Progress progress(io, options.progress, "Check");
+    LayersProgress bar(opened.chain, progress);
+    result = QC_TRY(check_chain(opened, {.progress = bar.of_layer(), .stop = interrupts.token()}));
+  }
+  if (options.output == OutputStyle::json) {
+    print_check_json(io.out, result);
+  } else {
+    print_check_text(io.out, result);
+  }
+  return result.damaged() || result.leaks() > 0 ? ExitStatus::negative : ExitStatus::done;
+}
+
+}  // namespace
+
+Action declare_check(CLI::App& app) {
+  auto options = std::make_shared<CheckCommandOptions>();
+  add_image(app, options->source);
+  add_output(app, options->output);
+  add_progress(app, options->progress);
+  add_force_share(app, options->source);
+  add_allow(app, options->source);
+  add_no_backing(app, options->source);
+  add_image_format(app, options->source);
+  app.footer(
+      "Counts the references to every cluster of every layer, as qemu-img check does, and\n"
+      "looks at the chain as a whole. Only reads; qemu-img check -r repairs one image.\n"
+      "Exit status 0: nothing wrong; 1: damage or leaks; 2: an error.\n"
+      "\n"
+      "Example: is this chain sound?\n"
+      "  qchain check vm.qcow2");
+  return [options](Io& io) { return check(*options, io); };
+}
+
+}  // namespace qchain::cli

@@ -1,0 +1,103 @@
+#include "qcow/check/chain_check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include "tests/support/files.h"
+#include "tests/support/qcow2_places.h"
+#include "tests/support/qemu.h"
+#include "tests/support/temp_dir.h"
+
+namespace qchain::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Contains;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// base.raw <- a.qcow2 <- b.qcow2, each 1 MiB.
+class ChainCheckTest : public testing::Test {
+ protected:
+  ChainCheckTest() {
+    make_hole_file(folder_ / "base.raw", 1 << 20);
+    create_overlay(folder_ / "a.qcow2", "base.raw", "raw");
+    create_overlay(folder_ / "b.qcow2", "a.qcow2", "qcow2");
+  }
+  [[nodiscard]] ChainCheck check(const std::string& image = "b.qcow2") const {
+    FileGate gate(Locking::shared_read);
+    return check_chain(Chain::open_what_can_be(folder_ / image, gate).value(), {}).value();
+  }
+  [[nodiscard]] static auto says(const char* words, Severity severity = Severity::notice) {
+    return Contains(AllOf(Field(&Finding::what, HasSubstr(words)), Field(&Finding::severity, severity)));
+  }
+
+  TempDir folder_;
+};
+
+TEST_F(ChainCheckTest, SoundChain) {
+  const ChainCheck found = check();
+  EXPECT_FALSE(found.damaged());
+  EXPECT_EQ(found.leaks(), 0U);
+  ASSERT_EQ(found.layers.size(), 3U);
+  EXPECT_EQ(found.layers[0].index, 3U);
+  for (const LayerCheck& layer : found.layers) {
+    EXPECT_THAT(layer.about_chain, IsEmpty()) << layer.file;
+  }
+  EXPECT_FALSE(found.layers[2].metadata);
+}
+
+TEST_F(ChainCheckTest, MissingBackingFileIsDamage) {
+  fs::remove(folder_ / "base.raw");
+  const ChainCheck found = check();
+  EXPECT_TRUE(found.damaged());
+  ASSERT_TRUE(found.below);
+  EXPECT_EQ(found.below->kind, ErrorKind::not_found);
+  EXPECT_EQ(found.layers.size(), 2U);
+}
+
+TEST_F(ChainCheckTest, UnrecordedFormatIsDamage) {
+  qemu_img({"create", "-q", "-f", "qcow2", "-u", "-b", "base.raw", folder_ / "a.qcow2", "1M"});
+  const ChainCheck found = check();
+  ASSERT_TRUE(found.below);
+  EXPECT_EQ(found.below->kind, ErrorKind::missing_format);
+  EXPECT_EQ(found.layers.size(), 2U);
+}
+
+TEST_F(ChainCheckTest, ShortMiddleLayer) {
+  create_qcow2(folder_ / "a.qcow2", {.options = {}, .backing = "base.raw", .backing_format = "raw", .size = 512 << 10});
+  create_qcow2(folder_ / "b.qcow2", {.options = {}, .backing = "a.qcow2", .backing_format = "qcow2", .size = 1 << 20});
+  const ChainCheck found = check();
+  EXPECT_THAT(found.layers[1].about_chain, says("524288 bytes shorter than the layer above: it hides"));
+  EXPECT_FALSE(found.damaged());
+}
+
+TEST_F(ChainCheckTest, BaseChangedAfterItsOverlay) {
+  fs::last_write_time(folder_ / "base.raw", fs::file_time_type::clock::now() + std::chrono::hours(1));
+  EXPECT_THAT(check().layers[2].about_chain, says("was changed after the layer above"));
+}
+
+TEST_F(ChainCheckTest, SiblingOfALayer) {
+  create_overlay(folder_ / "other.qcow2", "a.qcow2", "qcow2");
+  EXPECT_THAT(check().layers[1].about_chain, says("other.qcow2' hangs on it too"));
+}
+
+TEST_F(ChainCheckTest, ImageThatIsABackingFileItself) {
+  EXPECT_THAT(check("a.qcow2").layers[0].about_chain, says("is the backing file of"));
+}
+
+TEST_F(ChainCheckTest, CorruptAndDirtyBits) {
+  poke_be<std::uint64_t>(folder_ / "a.qcow2", field::incompatible, 2);
+  EXPECT_TRUE(check().damaged());
+  EXPECT_THAT(check().layers[1].about_chain, says("marked corrupt", Severity::damage));
+  poke_be<std::uint64_t>(folder_ / "a.qcow2", field::incompatible, 1);
+  EXPECT_FALSE(check().damaged());
+  EXPECT_THAT(check().layers[1].about_chain, says("marked dirty"));
+}
+
+}  // namespace
+}  // namespace qchain::test
