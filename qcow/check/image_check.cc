@@ -66,7 +66,8 @@ class PassOverImage {
       corrupt(name + ": L1 table does not begin on a cluster border", snapshot.l1_offset);
     } else if (snapshot.l1_entries > format::max_l1_bytes / sizeof(std::uint64_t)) {
       corrupt(name + ": L1 table is too large", snapshot.l1_offset);
-    } else if (!fits(snapshot.l1_offset, snapshot.l1_entries * sizeof(std::uint64_t), format::max_virtual_size)) {
+    } else if (snapshot.l1_entries != 0 &&
+               !fits(snapshot.l1_offset, snapshot.l1_entries * sizeof(std::uint64_t), format::max_virtual_size)) {
       corrupt(name + ": L1 table lies past the largest file offset", snapshot.l1_offset);
     } else {
       return tree_.walk({snapshot.l1_offset, snapshot.l1_entries}, TreeOf::snapshot);

@@ -36,6 +36,9 @@ Result<std::uint64_t> RefcountReader::get(std::uint64_t cluster) {
   if (!is_aligned(block, header_->cluster_size())) {
     return fail(ErrorKind::corrupt, "refcount block does not begin on a cluster border");
   }
+  if (!fits(block, header_->cluster_size(), format::max_virtual_size)) {
+    return fail(ErrorKind::corrupt, "refcount block lies past the largest file offset");
+  }
   const unsigned width = 1U << header_->refcount_order;
   const std::uint64_t bit = cluster % block_entries() * width;
   const std::uint64_t place = block + bit / 8;

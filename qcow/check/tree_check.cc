@@ -177,8 +177,6 @@ void TreeCheck::look_at_host_cluster(const Entry& entry) {
   const std::uint64_t host = entry.offset();
   if (((entry.bitmap >> 32) & static_cast<std::uint32_t>(entry.bitmap)) != 0) {
     corrupt("subcluster is marked both allocated and zero", host);
-    check_copied(entry);
-    return;
   }
   if (!is_aligned(host, header_.cluster_size())) {
     corrupt("host cluster does not begin on a cluster border", host);

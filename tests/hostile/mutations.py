@@ -68,7 +68,8 @@ def table_mutations(image):
         name = f"l2[{index}]"
         if name in image.places:
             for word, value in entry_values(image).items():
-                yield f"{name}-{word}", image.broken(name, value)
+                if (index, word) != (2, "header"):  # there the flag alone means nothing
+                    yield f"{name}-{word}", image.broken(name, value)
     for name, value in (("snapshot_l2[0]", FAR), ("snapshot_l2[1]", 512 + image.l2), ("snapshot_l2[0]", image.l1)):
         if name in image.places:
             yield f"{name}-{value:#x}", image.broken(name, value)
@@ -151,11 +152,11 @@ def cuts(image):
 
 
 def names(image):
-    """What a header may ask a careless reader to open."""
-    asked = [b"/etc/passwd", b"/proc/self/environ", b"/dev/zero", b"/dev/fd/0", b"nbd://localhost/x", b"fat:/etc",
+    """What a header may ask a careless reader to open. (A regular file of the host is opened without --allow, as QEMU
+    does: test_gate.py.)"""
+    asked = [b"/proc/self/environ", b"/dev/zero", b"/dev/fd/0", b"nbd://localhost/x", b"fat:/etc",
              b"json:{}", b"json:{{{", b'json:{"driver":"raw","file":{"driver":"nbd","host":"x"}}', b"a\0b",
-             b'json:{"driver":"raw","offset":512,"file":"base.raw"}', b"json:" + b"[" * 500, b"../" * 100 + b"etc/shadow",
-             b"", b"/", b".", b"./self.qcow2", b"http://localhost/x", b"ssh://h/x", b"rbd:p/i", b"blkdebug::base.raw",
+             b'json:{"driver":"raw","offset":512,"file":"base.raw"}', b"json:" + b"[" * 500, b"", b"/", b".", b"./self.qcow2", b"http://localhost/x", b"ssh://h/x", b"rbd:p/i", b"blkdebug::base.raw",
              b'json:{"driver":"quorum","children":[]}', b"file:/dev/full", b"x" * 300]
     for number, name in enumerate(asked):
         made = Image(backing=name, extras=False) if name else image

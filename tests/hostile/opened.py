@@ -10,7 +10,7 @@ CALLS = "open,openat,openat2,creat,connect,execve,name_to_handle_at,open_by_hand
 # "openat(AT_FDCWD, "NAME", O_RDONLY|O_CLOEXEC) = 3</real/name>"
 LINE = re.compile(r'(\w+)\((?:\w+(?:<[^>]*>)?, )?"((?:[^"\\]|\\.)*)", ([^)]*)\) += (-?\d+)(?:<(.*)>)?')
 # What any program opens before main(), and what says who holds a lock: none of it named by an image.
-OF_THE_SYSTEM = ("/etc/ld.so", "/lib", "/usr/lib", "/proc/", "/sys/", "/dev/null", "/usr/share/zoneinfo", "/etc/localtime")
+OF_THE_SYSTEM = ("/etc/ld.so", "/lib", "/usr/lib", "/proc", "/sys/", "/dev/null", "/usr/share/zoneinfo", "/etc/localtime")
 
 
 class Opened:

@@ -162,8 +162,9 @@ class Gate(unittest.TestCase):
             self.assert_never_opens(self.secret)
 
     def test_links_do_not_lead_out_of_an_allowed_folder(self):
-        os.symlink("../secret.raw", self.folder / "link.raw")
-        for name in (b"link.raw", b"../secret.raw", b"./../images/link.raw", str(self.secret).encode()):
+        (self.folder / "sub").mkdir()
+        os.symlink("../../secret.raw", self.folder / "sub" / "link.raw")
+        for name in (b"sub/link.raw", b"../secret.raw", b"./../images/sub/link.raw", str(self.secret).encode()):
             self.image(backing=name)
             self.assert_never_opens(self.secret, "--allow", ".")
 
