@@ -3,6 +3,7 @@
 
 #include "cli/check_report.h"
 #include "cli/command.h"
+#include "cli/confine.h"
 #include "cli/interrupts.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -19,11 +20,12 @@ struct CheckCommandOptions {
 Result<ExitStatus> check(const CheckCommandOptions& options, Io& io) {
   const Interrupts interrupts;  // before there are other threads
   const PartialChain opened = QC_TRY(open_what_can_be(options.source));
-  ChainCheck result;
+  ChainCheck result = check_surroundings(opened);
+  QC_TRY(confine(options.source, io, {.duty = sandbox::Duty::read}));
   {
     Progress progress(io, options.progress, "Check");
     LayersProgress bar(opened.chain, progress);
-    result = QC_TRY(check_chain(opened, {.progress = bar.of_layer(), .stop = interrupts.token()}));
+    QC_TRY(check_metadata(opened, {.progress = bar.of_layer(), .stop = interrupts.token()}, result));
   }
   if (options.output == OutputStyle::json) {
     print_check_json(io.out, result);
@@ -42,6 +44,7 @@ Action declare_check(CLI::App& app) {
   add_progress(app, options->progress);
   add_force_share(app, options->source);
   add_allow(app, options->source);
+  add_no_sandbox(app, options->source);
   add_no_backing(app, options->source);
   add_image_format(app, options->source);
   app.footer(

@@ -38,7 +38,8 @@ struct InfoToPrint {
 /// What is around the layers, active first: who holds them, records of commits. `chain` must outlive it. All that needs
 /// a file to be opened.
 [[nodiscard]] std::vector<LayerFacts> look_around(const Chain& chain);
-/// What is in them: tables of snapshots and bitmaps, and whether metadata overlap, where that is quickly seen. Errors: io, corrupt.
+/// What is in them: tables of snapshots and bitmaps, and whether metadata overlap, where that is quickly seen. Errors:
+/// io, corrupt.
 [[nodiscard]] Result<void> look_inside(std::vector<LayerFacts>& layers);
 
 }  // namespace qchain::cli

@@ -109,19 +109,25 @@ std::uint64_t ChainCheck::leaks() const {
   return sum;
 }
 
-Result<ChainCheck> check_chain(const PartialChain& opened, const CheckOptions& options) {
+ChainCheck check_surroundings(const PartialChain& opened) {
   const Chain& chain = opened.chain;
   ChainCheck result;
   result.below = opened.below;
   for (std::size_t position = chain.depth(); position-- > 0;) {
     result.layers.push_back(layer_check(chain, position));
-    if (chain.layer(position).image->header() != nullptr) {
-      result.layers.back().metadata =
-          QC_TRY_IN(chain.layer(position).file, check_image(*chain.layer(position).image, options));
-    }
   }
   check_siblings(chain, result.layers);
   return result;
+}
+
+Result<void> check_metadata(const PartialChain& opened, const CheckOptions& options, ChainCheck& check) {
+  for (LayerCheck& layer : check.layers) {
+    const Image& image = *opened.chain.layer(layer.index - 1).image;
+    if (image.header() != nullptr) {
+      layer.metadata = QC_TRY_IN(layer.file, check_image(image, options));
+    }
+  }
+  return {};
 }
 
 }  // namespace qchain

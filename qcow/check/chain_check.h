@@ -27,9 +27,13 @@ struct ChainCheck {
   [[nodiscard]] std::uint64_t leaks() const;
 };
 
-/// Checks each layer's metadata, and what `qemu-img check` does not look at: that the chain is whole, sizes, a backing
-/// file changed after its overlay, images elsewhere that hang on the layers (in the layers' folders), a commit left
-/// unfinished, dirty and corrupt bits. Reads only. Progress is that of the layer at hand. Errors: interrupted, io.
-[[nodiscard]] Result<ChainCheck> check_chain(const PartialChain& opened, const CheckOptions& options);
+/// What `qemu-img check` does not look at: that the chain is whole, sizes, a backing file changed after its overlay,
+/// images elsewhere that hang on the layers (in the layers' folders), a commit left unfinished, dirty and corrupt bits.
+/// All that needs a file to be opened; reads only.
+[[nodiscard]] ChainCheck check_surroundings(const PartialChain& opened);
+
+/// Adds what each layer's own metadata say. Opens nothing. Progress is that of the layer at hand. Errors: interrupted,
+/// io.
+[[nodiscard]] Result<void> check_metadata(const PartialChain& opened, const CheckOptions& options, ChainCheck& check);
 
 }  // namespace qchain

@@ -30,7 +30,10 @@ class ChainCheckTest : public testing::Test {
   }
   [[nodiscard]] ChainCheck check(const std::string& image = "b.qcow2") const {
     FileGate gate(Locking::shared_read);
-    return check_chain(Chain::open_what_can_be(folder_ / image, gate).value(), {}).value();
+    const PartialChain opened = Chain::open_what_can_be(folder_ / image, gate).value();
+    ChainCheck found = check_surroundings(opened);
+    EXPECT_TRUE(check_metadata(opened, {}, found));
+    return found;
   }
   [[nodiscard]] static auto says(const char* words, Severity severity = Severity::notice) {
     return Contains(AllOf(Field(&Finding::what, HasSubstr(words)), Field(&Finding::severity, severity)));
