@@ -95,7 +95,7 @@ TEST_P(ConfinedCommand, ReachesNoNetworkAndNoProgram) {
 
 INSTANTIATE_TEST_SUITE_P(Commands, ConfinedCommand,
                          testing::Values(CommandCase{"info", {"info"}, ""}, CommandCase{"map", {"map"}, ""},
-                                         CommandCase{"copy", {"copy"}, "output"},
+                                         CommandCase{"check", {"check"}, ""}, CommandCase{"copy", {"copy"}, "output"},
                                          CommandCase{"copy_to_qcow2", {"copy", "--format", "qcow2"}, "output"},
                                          CommandCase{"mount", {"mount", "-f"}, "mountpoint"}),
                          [](const auto& instance) { return instance.param.name; });
