@@ -11,10 +11,12 @@
 namespace qchain::sandbox {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if !defined(__has_feature)  // clang's way to say it
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) || \
+    __has_feature(thread_sanitizer)
 constexpr bool runtime_allows_it = false;
-#elif defined(__has_feature)
-constexpr bool runtime_allows_it = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
 #else
 constexpr bool runtime_allows_it = true;
 #endif

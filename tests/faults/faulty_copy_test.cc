@@ -75,6 +75,10 @@ TEST_P(FaultyCopy, IsRightOrLeavesNothingWhereTheDiskIsFull) {
   fail_each_call(ENOSPC);
 }
 
+TEST_P(FaultyCopy, IsRightOrLeavesNothingWhereACallShouldBeTriedAgain) {
+  fail_each_call(EAGAIN);
+}
+
 TEST_P(FaultyCopy, IsRightFromAndToADiskThatIsOdd) {
   for (const char* const always : {"short", "interrupted", "slow"}) {
     const ProcessResult copied = copy_with({.at = {}, .error = 0, .always = always});
