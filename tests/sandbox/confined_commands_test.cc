@@ -110,6 +110,7 @@ TEST_P(UnconfinedCommand, EndsWithoutASandbox) {
 INSTANTIATE_TEST_SUITE_P(Commands, UnconfinedCommand,
                          testing::Values(CommandCase{"info", {"info", "--no-sandbox"}, ""},
                                          CommandCase{"map", {"map", "--no-sandbox"}, ""},
+                                         CommandCase{"check", {"check", "--no-sandbox"}, ""},
                                          CommandCase{"copy", {"copy", "--no-sandbox"}, "output"}),
                          [](const auto& instance) { return instance.param.name; });
 
