@@ -25,7 +25,7 @@ Reply<OpenFile*> FileSystem::open(Inode inode, int flags) {
   if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0) {
     return refuse(std::errc::read_only_file_system);
   }
-  std::unique_ptr<OpenFile> file(new OpenFile{*node, views_.up_to(node->content.top), {}});
+  std::unique_ptr<OpenFile> file(new OpenFile{*node, views_.up_to(node->content.top), {}, {}});
   OpenFile* handle = file.get();
   const std::scoped_lock lock(open_mutex_);
   open_files_.emplace(handle, std::move(file));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fusefs/errno.h"
+#include "fusefs/horizon.h"
 #include "fusefs/read_ahead.h"
 #include "fusefs/reply_pipe.h"
 #include "fusefs/reporter.h"
@@ -39,6 +40,7 @@ struct OpenFile {
   const Node& node;
   SharedView view;
   ReadAhead ahead;
+  Horizon horizon;
 };
 
 /// What a read gives: bytes in memory, or that many in the pipe.
