@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
+import os
 from functools import partial
-from pathlib import Path
 
-from suite.chains import CLUSTER, Chain, Layer, make_layers, same_content
+from suite.chains import Chain, same_content, wide_and_deep
 from suite.context import Context
 from suite.measure import GIB, MIB, Row, Sample, Target
 from suite.memory import forget, pre_touch, remember
@@ -24,9 +23,13 @@ def name_of(depth: int) -> str:
 
 def depth(context: Context) -> list[Row]:
     chains = {n: context.chain(f"depth-{n}", partial(same_content, size=context.size, depth=n)) for n in DEPTHS}
-    client = Random4k(seconds=context.seconds)
-    rows = [reading_row(context, chains, "sequential 1 MiB", "MiB/s", sequential),
-            reading_row(context, chains, "random 4 KiB, 1 reader", "IOPS", client),
+    cpu = min(os.sched_getaffinity(0))  # one for both, as in `mount`: else the scheduler's choice decides
+    client = Random4k(seconds=context.seconds, cpus=str(cpu))
+    rows = [reading_row(context, chains, Row("sequential 1 MiB, index built", "MiB/s", no_worse_than_one()),
+                        sequential),
+            reading_row(context, chains, Row("random 4 KiB, 1 reader, index built", "IOPS", no_worse_than_one(),
+                                             use_best=True, note="client and daemon on one CPU; best rounds"),
+                        client, cpus={cpu}),
             first_reading(context, chains),
             memory_row(context, chains[DEPTHS[-1]])]
     for chain in chains.values():
@@ -38,15 +41,15 @@ def no_worse_than_one() -> list[Target]:
     return [Target(0.9, None, (name_of(1),), subject=name_of(n)) for n in DEPTHS[1:]]
 
 
-def reading_row(context: Context, chains: dict[int, Chain], name: str, unit: str, client) -> Row:
+def reading_row(context: Context, chains: dict[int, Chain], row: Row, client, **how) -> Row:
     """The index is built, the layers are cached: only the reading itself is left."""
-    figure = Reading.per_second if unit == "IOPS" else Reading.rate
+    figure = Reading.per_second if row.unit == "IOPS" else Reading.rate
     contenders = {
         name_of(n): partial(timed_read, context, Qchain(context.qchain), chain, State.CACHED, client, value=figure,
-                            indexed=True)
+                            indexed=True, **how)
         for n, chain in chains.items()
     }
-    return context.race(Row(f"{name}, index built", unit, no_worse_than_one()), contenders)
+    return context.race(row, contenders)
 
 
 def first_reading(context: Context, chains: dict[int, Chain]) -> Row:
@@ -67,15 +70,6 @@ def memory_row(context: Context, chain: Chain) -> Row:
 
     row = Row(f"peak memory, {name_of(len(chain.files))} read once", "MiB", higher_is_better=False)
     return context.race(row, {peer.name: partial(peak, peer) for peer in (Qchain(context.qchain), StorageDaemon())})
-
-
-def wide_and_deep(folder: Path, size: int, depth_: int, pieces: int) -> Chain:
-    """Many layers with few clusters each, anywhere in a large disk: nearly each cluster has an L2 table of its own."""
-    folder.mkdir(parents=True)
-    source = random.Random(6)
-    clusters = range(0, size, CLUSTER)
-    layers = [Layer(folder / f"{n}.qcow2", source.sample(clusters, pieces)) for n in range(depth_)]
-    return Chain(make_layers(None, size, layers), size, depth_ * pieces * CLUSTER)
 
 
 def whole_index(context: Context) -> Row:

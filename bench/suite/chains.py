@@ -118,6 +118,15 @@ def same_content(folder: Path, size: int, depth: int, share: float = 1.0, base: 
     return Chain(make_layers(below, size, layers), size, len(held) * CLUSTER)
 
 
+def wide_and_deep(folder: Path, size: int, depth_: int, pieces: int) -> Chain:
+    """Many layers with few clusters each, anywhere in a large disk: nearly each cluster has an L2 table of its own."""
+    folder.mkdir(parents=True)
+    source = random.Random(6)
+    clusters = range(0, size, CLUSTER)
+    layers = [Layer(folder / f"{n}.qcow2", source.sample(clusters, pieces)) for n in range(depth_)]
+    return Chain(make_layers(None, size, layers), size, depth_ * pieces * CLUSTER)
+
+
 def sparse(folder: Path, size: int, share: float = 0.05, seed: int = 3) -> Chain:
     """A base that is one hole, and three overlays with a little data each."""
     folder.mkdir(parents=True)

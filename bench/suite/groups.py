@@ -12,6 +12,7 @@ from suite.cases_host import host
 from suite.cases_mount import mount
 from suite.cases_move import move
 from suite.cases_reflink import reflink
+from suite.cases_scale import scale
 from suite.cases_verify import verify
 from suite.context import Context
 from suite.measure import Row
@@ -28,6 +29,7 @@ GROUPS = [
     Group("mount", "Reading through the mount: three overlays of a quarter each, at random, on a raw base", mount),
     Group("guest", "A guest's files, through a loop mount of disk.raw (root)", guest),
     Group("depth", "The same content in 1, 20, 300 and 1,000 layers", depth),
+    Group("scale", "16 TiB in 1,000 layers", scale),
     Group("compressed", "Compressed chains: zlib and zstd", compression),
     Group("sparse", "Sparse chains: cp and tar", sparseness),
     Group("move", "Commit and copy", move),
