@@ -88,7 +88,7 @@ class FileSystem {
   /// and as errno to the reader: EIO for what is broken.
   [[nodiscard]] Reply<Content> read(OpenFile& file, Range range, ReadSpace space);
   /// Offset of the first data or hole at or after `offset`; the end of the file is a hole. ENXIO.
-  [[nodiscard]] Reply<std::uint64_t> seek(OpenFile& file, std::uint64_t offset, Seek what) const;
+  [[nodiscard]] static Reply<std::uint64_t> seek(OpenFile& file, std::uint64_t offset, Seek what);
 
  private:
   [[nodiscard]] Attributes attributes_of(const Node& node);

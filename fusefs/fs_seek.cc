@@ -9,7 +9,7 @@ bool is_it(const Extent& extent, Seek what) {
 
 }  // namespace
 
-Reply<std::uint64_t> FileSystem::seek(OpenFile& file, std::uint64_t offset, Seek what) const {
+Reply<std::uint64_t> FileSystem::seek(OpenFile& file, std::uint64_t offset, Seek what) {
   const Range window = file.node.content.window;
   if (offset >= window.length) {
     return refuse(std::errc::no_such_device_or_address);

@@ -166,8 +166,8 @@ void on_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_fil
   if (whence != SEEK_DATA && whence != SEEK_HOLE) {
     return refuse_request(request, std::errc::invalid_argument);
   }
-  const auto found = files_of(request).seek(file_of(info), static_cast<std::uint64_t>(offset),
-                                            whence == SEEK_DATA ? Seek::data : Seek::hole);
+  const auto found = FileSystem::seek(file_of(info), static_cast<std::uint64_t>(offset),
+                                      whence == SEEK_DATA ? Seek::data : Seek::hole);
   if (!found) {
     return refuse_request(request, found.error());
   }

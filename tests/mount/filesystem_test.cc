@@ -171,18 +171,18 @@ TEST_F(FileSystemTest, ReadsWhatLiesBesideABrokenRange) {
 
 TEST_F(FileSystemTest, SeeksDataAndHoles) {
   OpenFile& file = disk();
-  EXPECT_EQ(files_.seek(file, 0, Seek::hole), 32 * kib);
-  EXPECT_EQ(files_.seek(file, 33 * kib, Seek::data), 64 * kib);
-  EXPECT_EQ(files_.seek(file, 64 * kib, Seek::hole), 128 * kib);  // what is broken counts as data
-  EXPECT_EQ(files_.seek(file, 128 * kib, Seek::data).error(), std::errc::no_such_device_or_address);
-  EXPECT_EQ(files_.seek(file, 256 * kib, Seek::hole).error(), std::errc::no_such_device_or_address);
+  EXPECT_EQ(FileSystem::seek(file, 0, Seek::hole), 32 * kib);
+  EXPECT_EQ(FileSystem::seek(file, 33 * kib, Seek::data), 64 * kib);
+  EXPECT_EQ(FileSystem::seek(file, 64 * kib, Seek::hole), 128 * kib);  // what is broken counts as data
+  EXPECT_EQ(FileSystem::seek(file, 128 * kib, Seek::data).error(), std::errc::no_such_device_or_address);
+  EXPECT_EQ(FileSystem::seek(file, 256 * kib, Seek::hole).error(), std::errc::no_such_device_or_address);
 }
 
 TEST_F(FileSystemTest, SeeksInsideAPartition) {
   OpenFile& file = partition();
-  EXPECT_EQ(files_.seek(file, 0, Seek::hole), 16 * kib);
-  EXPECT_EQ(files_.seek(file, 16 * kib, Seek::data), 48 * kib);
-  EXPECT_EQ(files_.seek(file, 48 * kib, Seek::hole), 64 * kib);
+  EXPECT_EQ(FileSystem::seek(file, 0, Seek::hole), 16 * kib);
+  EXPECT_EQ(FileSystem::seek(file, 16 * kib, Seek::data), 48 * kib);
+  EXPECT_EQ(FileSystem::seek(file, 48 * kib, Seek::hole), 64 * kib);
 }
 
 TEST_F(FileSystemTest, KeepsAnOpenFileUntilItIsReleased) {
