@@ -118,7 +118,7 @@ TEST_F(DamagedImage, relink_of_overlapping_metadata_is_refused) {
   qemu_io(folder_ / "a.qcow2", {"write -P 8 512k 64k"});
   create_overlay(folder_ / "b.qcow2", "a.qcow2", "qcow2");
   qemu_io(folder_ / "b.qcow2", {"write -P 9 512k 64k"});
-  poke_l2_entry(folder_ / "b.qcow2", 512 << 10, copied);  // its own header
+  poke_l2_entry(folder_ / "b.qcow2", 512 << 10, copied | cluster);  // its own refcount table
   const ByteVector before = read_file(folder_ / "b.qcow2");
   const CliResult result = run_cli({"commit", "--top", folder_ / "a.qcow2", folder_ / "b.qcow2"});
   EXPECT_EQ(result.status, 2);
