@@ -7,18 +7,30 @@
 namespace qchain {
 namespace {
 
-Result<void> look_at(const Layer& layer, CommitPlan& plan) {
+/// What is written of an image.
+enum class Writes : std::uint8_t {
+  header,
+  clusters,  ///< found free, or taken for nobody else's, by their refcounts
+};
+
+void refuse(const Layer& layer, const std::string& what, CommitPlan& plan) {
+  plan.refusals.push_back(
+      make_error(ErrorKind::corrupt, what)
+          .in(layer.file)
+          .advise("see qchain check; qemu-img check -r all repairs it, qchain copy saves what can be read"));
+}
+
+Result<void> look_at(const Layer& layer, Writes writes, CommitPlan& plan) {
   if (layer.image->header() == nullptr) {
     return {};
   }
   const ImageCheck check = QC_TRY_IN(layer.file, check_image(*layer.image, {}));
   if (check.overlaps > 0) {
-    plan.refusals.push_back(
-        make_error(
-            ErrorKind::corrupt,
-            fmt::format("metadata share {} clusters with something else: writing would destroy data", check.overlaps))
-            .in(layer.file)
-            .advise("see qchain check; qemu-img check -r all repairs it, qchain copy saves what can be read"));
+    refuse(layer,
+           fmt::format("metadata share {} clusters with something else: writing would destroy data", check.overlaps),
+           plan);
+  } else if (writes == Writes::clusters && check.corruptions > 0) {
+    refuse(layer, fmt::format("{} errors in its metadata: writing would destroy data", check.corruptions), plan);
   }
   return {};
 }
@@ -26,9 +38,9 @@ Result<void> look_at(const Layer& layer, CommitPlan& plan) {
 }  // namespace
 
 Result<void> refuse_overlaps(CommitPlan& plan) {
-  QC_TRY(look_at(plan.selection.base_layer(), plan));
+  QC_TRY(look_at(plan.selection.base_layer(), Writes::clusters, plan));
   if (const auto overlay = plan.selection.overlay()) {
-    QC_TRY(look_at(plan.selection.chain.layer(*overlay), plan));
+    QC_TRY(look_at(plan.selection.chain.layer(*overlay), Writes::header, plan));
   }
   return {};
 }
