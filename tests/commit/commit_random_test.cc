@@ -163,6 +163,7 @@ class RandomCommit {
   static bool is_named_refusal(const Error& error) {
     return error.what.contains("is marked dirty") || error.what.contains("cannot be merged into a raw base") ||
            error.what.contains("a version 2 image has no bitmaps") || error.what.contains("is marked corrupt") ||
+           error.what.contains("is inconsistent and cannot be merged") ||  // qemu-io was aborted in the middle
            error.what.contains("internal snapshots together with an external data file") ||
            error.what.contains("a version 2 image with internal snapshots cannot grow");
   }

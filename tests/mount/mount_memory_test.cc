@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "fusefs/mount.h"
@@ -10,6 +9,7 @@
 #include "tests/mount/file_reader.h"
 #include "tests/mount/mounted_chain.h"
 #include "tests/support/files.h"
+#include "tests/support/peak_memory.h"
 #include "tests/support/qemu.h"
 
 namespace qchain::test {
@@ -20,16 +20,6 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t mib = 1 << 20;
 constexpr std::uint64_t table_size = 65536;  ///< of an L2 table, and of a cluster
 constexpr std::uint64_t disk_size = 96 * 1024 * mib;
-
-/// Most memory that a process has had resident, in bytes.
-std::size_t peak_memory(pid_t process) {
-  std::ifstream status("/proc/" + std::to_string(process) + "/status");
-  for (std::string word; status >> word;) {
-    std::size_t kib = 0;
-    if (word == "VmHWM:" && status >> kib) return kib * 1024;
-  }
-  throw std::runtime_error("no VmHWM");
-}
 
 /// An image of 96 GiB in which every second cluster is a zero cluster: 1.5 million extents, and almost no file. All L1
 /// entries share one L2 table, which reading does not mind.

@@ -49,7 +49,7 @@ void Recipe::write(const std::string& path, const std::vector<std::string>& comm
   }
   const bool known_end = result.status == 0 || result.status == 1 || result.status == aborted;
   if (!known_end || count_failures(output) > std::ranges::count_if(commands, may_fail)) {
-    throw std::runtime_error(lines_.back() + "\n" + output);
+    throw std::runtime_error(lines_.back() + "\n  exit status " + std::to_string(result.status) + ": " + output);
   }
 }
 
