@@ -11,6 +11,7 @@
 #include "qcow/commit/open_base.h"
 #include "qcow/commit/plan_request.h"
 #include "qcow/commit/relink.h"
+#include "qcow/commit/temporaries.h"
 #include "qcow/commit/unfinished.h"
 #include "qcow/commit/whole_digest.h"
 
@@ -114,6 +115,7 @@ class CommitRun {
     // What was read and moved is still right only if no layer has changed since.
     const bool unchanged = earlier.merged == record_.merged;
     record_.whole = unchanged ? earlier.whole : std::nullopt;
+    record_.live = earlier.live;  // begun under a running guest: what it made for itself is to be deleted
     if (!is_unfinished(earlier)) {
       return;
     }
@@ -233,7 +235,8 @@ class CommitRun {
       QC_TRY(relink(*storage, overlay.cluster_size(), record_.backing_name, record_.base_format));
     }
     record_.state = CommitState::done;
-    return store_->save(record_);
+    QC_TRY(store_->save(record_));
+    return remove_temporaries(record_, *store_);
   }
 
   CommitRecord new_record(const CommitPlan& plan) const {

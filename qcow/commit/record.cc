@@ -1,5 +1,6 @@
 #include "qcow/commit/record.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,8 @@ using nlohmann::json;
 constexpr int record_version = 1;
 
 constexpr std::array<const char*, 5> state_names{"copying", "relinking", "done", "verified", "retired"};
+
+constexpr std::array<std::string_view, 3> step_names{"merging", "pivoting", "pivoted"};
 
 /// JSON texts are UTF-8, file names are any bytes: those that don't fit are kept as numbers.
 json name_to_json(const std::string& name) {
@@ -212,6 +215,53 @@ std::optional<WholeDigest> whole_from_json(const json& record) {
                      .before_first_write = found->at("before-first-write").get<bool>()};
 }
 
+json optional_file_to_json(const std::optional<RecordedFile>& file) {
+  return file ? file_to_json(*file) : json();
+}
+
+std::optional<RecordedFile> optional_file_from_json(const json& value) {
+  return value.is_null() ? std::nullopt : std::optional(file_from_json(value));
+}
+
+json live_to_json(const std::optional<LiveCommit>& live) {
+  if (!live) {
+    return {};
+  }
+  json temporaries = json::array();
+  for (const RecordedFile& file : live->temporaries) {
+    temporaries.push_back(file_to_json(file));
+  }
+  return {{"machine", name_to_json(live->machine)},
+          {"disk", name_to_json(live->disk)},
+          {"step", step_names[static_cast<std::size_t>(live->step)]},
+          {"overlay", optional_file_to_json(live->overlay)},
+          {"temporaries", std::move(temporaries)}};
+}
+
+LiveStep step_from_json(const json& value) {
+  const auto found = std::ranges::find(step_names, value.get<std::string>());
+  if (found == step_names.end()) {
+    throw json::other_error::create(501, "unknown step", nullptr);
+  }
+  return static_cast<LiveStep>(found - step_names.begin());
+}
+
+/// `value`: null in records of commits without a running guest.
+std::optional<LiveCommit> live_from_json(const json& value) {
+  if (value.is_null()) {
+    return std::nullopt;
+  }
+  LiveCommit live{.machine = name_from_json(value.at("machine")),
+                  .disk = name_from_json(value.at("disk")),
+                  .step = step_from_json(value.at("step")),
+                  .overlay = optional_file_from_json(value.at("overlay")),
+                  .temporaries = {}};
+  for (const json& file : value.at("temporaries")) {
+    live.temporaries.push_back(file_from_json(file));
+  }
+  return live;
+}
+
 CommitState state_from_json(const json& value) {
   const auto name = value.get<std::string>();
   for (std::size_t i = 0; i < state_names.size(); ++i) {
@@ -248,6 +298,7 @@ CommitRecord record_from_json(const json& value) {
   record.bitmaps = bitmaps_from_json(value.value("bitmaps", json()));
   record.content = content_from_json(value.at("content"));
   record.whole = whole_from_json(value);
+  record.live = live_from_json(value.value("live", json()));
   return record;
 }
 
@@ -279,7 +330,8 @@ std::string to_json(const CommitRecord& record) {
                    {"new-bytes", new_bytes_to_json(record)},
                    {"bitmaps", bitmaps_to_json(record.bitmaps)},
                    {"content", content_to_json(record.content)},
-                   {"whole", whole_to_json(record.whole)}};
+                   {"whole", whole_to_json(record.whole)},
+                   {"live", live_to_json(record.live)}};
   return value.dump(2) + "\n";
 }
 

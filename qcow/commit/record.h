@@ -81,6 +81,23 @@ struct WholeDigest {
   friend bool operator==(const WholeDigest&, const WholeDigest&) = default;
 };
 
+/// Where a commit under a running guest is, beyond CommitState.
+enum class LiveStep : std::uint8_t {
+  merging,   ///< as far as CommitState says
+  pivoting,  ///< all below `overlay` is merged and verified; what the guest writes there goes into the base
+  pivoted,   ///< the guest goes on in the base, which can't be compared with the merged layers any more
+};
+
+/// What only a commit under a running guest has.
+struct LiveCommit {
+  std::string machine;  ///< the running guest, for messages
+  std::string disk;
+  LiveStep step = LiveStep::merging;
+  std::optional<RecordedFile> overlay;    ///< made for a pivot: until then the guest writes to it
+  std::vector<RecordedFile> temporaries;  ///< made by the commit; nothing of theirs is needed any more
+  friend bool operator==(const LiveCommit&, const LiveCommit&) = default;
+};
+
 /// What a commit is about and how far it is: the content of BASE.qchain.json.
 struct CommitRecord {
   CommitState state = CommitState::copying;
@@ -101,6 +118,7 @@ struct CommitRecord {
   std::vector<RecordedBitmap> bitmaps;       ///< of all layers that take part, and what becomes of them
   std::optional<MergedContent> content;      ///< with its digest; none until all of it was read
   std::optional<WholeDigest> whole;          ///< only where it was asked for
+  std::optional<LiveCommit> live{};          ///< only under a running guest
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
 };
 

@@ -30,6 +30,13 @@ std::vector<RecordedFile*> files_of(CommitRecord& record) {
   if (record.kept) {
     files.push_back(&record.kept->file);
   }
+  if (record.live) {
+    if (record.live->overlay) {
+      files.push_back(&*record.live->overlay);
+    }
+    std::ranges::transform(record.live->temporaries, std::back_inserter(files),
+                           [](RecordedFile& file) { return &file; });
+  }
   return files;
 }
 

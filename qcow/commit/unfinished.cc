@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "qcow/commit/relink.h"
+#include "qcow/commit/temporaries.h"
 #include "qcow/format/header.h"
 
 namespace qchain {
@@ -65,6 +66,7 @@ Result<CommitRecord> finish(CommitRecord record, const CommitRequest& request, R
   QC_TRY(relink(*overlay, cluster_size, record.backing_name, record.base_format));
   record.state = CommitState::done;
   QC_TRY(store.save(record));
+  QC_TRY(remove_temporaries(record, store));
   return record;
 }
 

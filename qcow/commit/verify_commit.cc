@@ -21,6 +21,11 @@ Result<CommitRecord> finished_record(RecordStore& records) {
                                .in(record->base.path)
                                .advise("run the same qchain commit again, it goes on from where it was"));
   }
+  if (record->live && record->live->step == LiveStep::pivoted) {
+    return std::unexpected(make_error(ErrorKind::refused, "a guest has written to it since the layers were merged")
+                               .in(record->base.path)
+                               .advise("it was compared with them before; qchain retire deletes them"));
+  }
   return *std::move(record);
 }
 

@@ -1,0 +1,28 @@
+#include "qcow/commit/temporaries.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace qchain {
+
+Result<void> remove_temporaries(CommitRecord& record, RecordStore& store) {
+  if (!record.live || record.live->temporaries.empty()) {
+    return {};
+  }
+  for (const RecordedFile& file : record.live->temporaries) {
+    struct stat status{};
+    if (::lstat(file.path.c_str(), &status) != 0 ||
+        FileIdentity{.device = status.st_dev, .inode = status.st_ino} != file.identity) {
+      continue;  // gone already, or somebody else's by now
+    }
+    if (::unlink(file.path.c_str()) != 0) {
+      return fail_errno(errno, "cannot delete", file.path);
+    }
+  }
+  record.live->temporaries.clear();
+  return store.save(record);
+}
+
+}  // namespace qchain
