@@ -1,23 +1,14 @@
 #include "live/machine.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
+#include "live/disk_chain.h"
 #include "qcow/chain/layer_index.h"
-#include "qcow/storage/storage.h"
 
 namespace qchain::live {
 namespace {
-
-std::optional<FileIdentity> identity_of(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) {
-    return std::nullopt;
-  }
-  return FileIdentity{.device = status.st_dev, .inode = status.st_ino};
-}
 
 bool same_file(const std::string& file, const std::string& named) {
   const auto identity = identity_of(named);

@@ -40,8 +40,6 @@ struct Abilities {
   /// A commit's job waits in Phase::pending until finalize(): what it wrote can be proved before the switch. Otherwise
   /// it goes to Phase::completed by itself, and is proved afterwards.
   bool holds_before_finalize = false;
-  /// BackingSwitch is there.
-  bool switches_backing = false;
 };
 
 /// Merge the layers above `base`, up to `top`, into `base`.
@@ -85,31 +83,6 @@ struct Event {
   JobState state;  ///< `done` and `total` are 0 where the event does not say
 };
 
-/// A new overlay on a disk.
-struct SnapshotJob {
-  std::string file;       ///< an empty qcow2 image that is there already and names the active image as its backing file
-  std::string node_name;  ///< QMP; empty: the machine's choice
-};
-
-/// What the clone engine needs: another image under the active one, without a copy.
-class BackingSwitch {
- public:
-  BackingSwitch() = default;
-  BackingSwitch(const BackingSwitch&) = delete;
-  BackingSwitch& operator=(const BackingSwitch&) = delete;
-  virtual ~BackingSwitch() = default;
-
-  /// Whether all options of the layer's node are known for certain, so that it can be opened anew without losing any.
-  /// Errors: refused, with what is not known.
-  [[nodiscard]] virtual Result<void> check(const Disk& disk, std::size_t overlay) = 0;
-
-  /// Puts the raw `new_base` under an empty qcow2 image `bridge` (which is there already, and names it), and that under
-  /// the layer at position `overlay` of the disk, in the place of what lay there. The guest goes on all the time. The
-  /// overlay's header still names what it did.
-  [[nodiscard]] virtual Result<void> put_under(const Disk& disk, std::size_t overlay, const std::string& new_base,
-                                               const std::string& bridge) = 0;
-};
-
 /// A running machine. Every call but next_event() waits a bounded time for its answer: a machine that is silent is an
 /// error in words (timed_out), one that went away is io. Errors of the machine itself are refused, in the user's words
 /// where the words of the machine are known, with its own words otherwise. Used by one thread.
@@ -149,15 +122,13 @@ class Machine {
   [[nodiscard]] virtual Result<void> dismiss(const std::string& handle) = 0;
   [[nodiscard]] virtual Result<void> set_speed(const std::string& handle, std::uint64_t bytes_per_second) = 0;
 
-  /// The guest writes to the overlay from then on. No metadata is left anywhere.
-  [[nodiscard]] virtual Result<void> snapshot(const Disk& disk, const SnapshotJob& job) = 0;
+  /// The guest writes to the overlay from then on. `file`: an absolute name; an empty qcow2 image that is there already
+  /// and names the active image as its backing file. No metadata is left anywhere.
+  [[nodiscard]] virtual Result<void> snapshot(const Disk& disk, const std::string& file) = 0;
   /// Everything written to the layer so far is in its file and on stable storage.
   [[nodiscard]] virtual Result<void> flush(const DiskLayer& layer) = 0;
-  /// Closes images that are under no disk any more. One that is not open is no error.
-  [[nodiscard]] virtual Result<void> close(const std::vector<DiskLayer>& layers) = 0;
-
-  /// Null where abilities() says so. Owned by the machine.
-  [[nodiscard]] virtual BackingSwitch* backing_switch() = 0;
+  /// Closes the images of these files, top first, as far as nothing reads through them any more.
+  [[nodiscard]] virtual Result<void> close(const std::vector<std::string>& files) = 0;
 };
 
 /// The disk that a user names: by its name, its device, its active image or that image's node.

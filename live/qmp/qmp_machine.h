@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "live/machine.h"
+#include "live/qmp/client.h"
+
+namespace qchain::live::qmp {
+
+/// A QEMU by its monitor.
+class QmpMachine final : public Machine {
+ public:
+  explicit QmpMachine(std::unique_ptr<Client> client) : client_(std::move(client)) {}
+
+  [[nodiscard]] std::string name() const override { return "qmp:" + client_->name(); }
+  [[nodiscard]] Abilities abilities() const override { return {.holds_before_finalize = true}; }
+  [[nodiscard]] pid_t pid() const override { return client_->peer(); }
+  [[nodiscard]] Result<std::vector<Disk>> disks() override;
+  [[nodiscard]] Result<std::string> start_commit(const Disk& disk, const CommitJob& job) override;
+  [[nodiscard]] std::string handle_of(const Disk& disk) const override;
+  [[nodiscard]] Result<std::optional<JobState>> job(const std::string& handle) override;
+  [[nodiscard]] Result<std::optional<Event>> next_event(Clock::time_point until, std::stop_token stop) override;
+  [[nodiscard]] Result<void> finalize(const std::string& handle) override;
+  [[nodiscard]] Result<void> pivot(const std::string& handle) override;
+  [[nodiscard]] Result<void> leave(const std::string& handle) override;
+  [[nodiscard]] Result<void> cancel(const std::string& handle) override;
+  [[nodiscard]] Result<void> dismiss(const std::string& handle) override;
+  [[nodiscard]] Result<void> set_speed(const std::string& handle, std::uint64_t bytes_per_second) override;
+  [[nodiscard]] Result<void> snapshot(const Disk& disk, const std::string& file) override;
+  [[nodiscard]] Result<void> flush(const DiskLayer& layer) override;
+  [[nodiscard]] Result<void> close(const std::vector<std::string>& files) override;
+
+ private:
+  /// The result, or QEMU's refusal in the user's words.
+  [[nodiscard]] Result<Json> ask(const std::string& command, Json arguments = Json::object());
+  [[nodiscard]] Result<void> order(const std::string& command, Json arguments);
+  [[nodiscard]] Result<void> delete_node(const std::string& node);
+
+  std::unique_ptr<Client> client_;
+};
+
+}  // namespace qchain::live::qmp
