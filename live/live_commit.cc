@@ -1,0 +1,144 @@
+#include "live/live_commit.h"
+
+#include "live/begin.h"
+#include "live/disk_chain.h"
+#include "live/merge.h"
+#include "live/pivot.h"
+#include "qcow/commit/temporaries.h"
+#include "qcow/commit/unfinished.h"
+
+namespace qchain::live {
+namespace {
+
+class LiveRun {
+ public:
+  LiveRun(const LiveRequest& request, const LiveSurroundings& around, const Disk& disk)
+      : context_{.request = request, .around = around, .disk_name = disk.name, .store = nullptr, .report = {}} {}
+
+  Result<LiveReport> run(const Disk& disk) {
+    if (auto finished = QC_TRY(find_finished(context_.request, disk, context_.around))) {
+      take(*std::move(finished));
+      context_.report.was_finished = true;
+      close_merged(context_);  // it may have been cut off just before
+      return report();
+    }
+    auto unfinished = QC_TRY(find_unfinished(context_.request, disk, context_.around));
+    if (unfinished) {
+      take(*std::move(unfinished));
+    }
+    if (!unfinished || QC_TRY(is_to_begin_anew(disk))) {
+      QC_TRY(refuse_foreign_job(disk));
+      QC_TRY(begin_record(context_, disk));
+    }
+    QC_TRY(go_on());
+    return report();
+  }
+
+ private:
+  void take(FoundRecord found) {
+    context_.store = context_.around.records(found.anchor);
+    context_.report.anchor = std::move(found.anchor);
+    context_.record() = std::move(found.record);
+  }
+
+  /// Nothing that an earlier run did is of use any more: no job, no overlay of ours on top, no switch.
+  Result<bool> is_to_begin_anew(const Disk& disk) {
+    const CommitRecord& record = context_.record();
+    const auto active = identity_of(disk.active().file);
+    if (record.live->step != LiveStep::merging || !is_unfinished(record)) {
+      return false;
+    }
+    if (record.live->overlay && record.live->overlay->identity == active) {
+      return false;
+    }
+    const auto job = QC_TRY(context_.machine().job(context_.machine().handle_of(disk)));
+    const auto places = places_of(record, disk);
+    if (job || (places && places->switched)) {
+      return false;
+    }
+    QC_TRY(forget_unused_overlay());
+    return true;
+  }
+
+  /// Made by a run that was cut off before the guest got it.
+  Result<void> forget_unused_overlay() {
+    LiveCommit& live = *context_.record().live;
+    if (!live.overlay) {
+      return {};
+    }
+    live.temporaries.push_back(*live.overlay);
+    live.overlay.reset();
+    return remove_temporaries(context_.record(), *context_.store);
+  }
+
+  /// A job of our name that no record tells of.
+  Result<void> refuse_foreign_job(const Disk& disk) {
+    const auto job = QC_TRY(context_.machine().job(context_.machine().handle_of(disk)));
+    if (!job) {
+      return {};
+    }
+    if (job->is_over()) {
+      return context_.machine().dismiss(job->job);
+    }
+    return std::unexpected(make_error(ErrorKind::locked, "a commit that no record tells of runs on it")
+                               .in(disk.name)
+                               .advise("cancel it (QMP: job-cancel " + job->job + "), then run the command again"));
+  }
+
+  Result<void> go_on() {
+    switch (context_.request.ending) {
+      case Ending::below_active:
+        return merge_below(context_);
+      case Ending::keep_overlay:
+        return copy_and_keep(context_);
+      case Ending::pivot:
+        return merge_and_pivot();
+    }
+    return {};
+  }
+
+  Result<void> merge_and_pivot() {
+    CommitRecord& record = context_.record();
+    const Disk disk = QC_TRY(context_.disk());
+    if (record.live->step == LiveStep::pivoted) {
+      close_merged(context_);
+      return remove_temporaries(record, *context_.store);
+    }
+    if (!record.live->overlay) {
+      QC_TRY(put_overlay_on_top(context_, disk));
+    } else if (!record.overlay) {
+      QC_TRY(record_merge_below(context_));
+    }
+    if (record.live->step == LiveStep::merging && is_unfinished(record)) {
+      QC_TRY(merge_below(context_));
+      if (!context_.report.comparison.same()) {
+        return {};
+      }
+    }
+    return pivot_to_base(context_);
+  }
+
+  Result<LiveReport> report() {
+    context_.report.chain = QC_TRY(context_.disk()).layers;
+    return std::move(context_.report);
+  }
+
+  Context context_;
+};
+
+}  // namespace
+
+Result<LivePlan> plan_live(const LiveRequest& request, const LiveSurroundings& around) {
+  Disk disk = QC_TRY(find_disk(around.machine, request.disk));
+  const Chain chain = QC_TRY(open_disk_chain(disk));
+  const Selection selection = QC_TRY(select_for(request, disk, chain));
+  CommitPlan plan = QC_TRY(plan_on_disk(request, disk, selection, around));
+  return LivePlan{.disk = std::move(disk), .plan = std::move(plan)};
+}
+
+Result<LiveReport> commit_live(const LiveRequest& request, const LiveSurroundings& around) {
+  const Disk disk = QC_TRY(find_disk(around.machine, request.disk));
+  return LiveRun(request, around, disk).run(disk);
+}
+
+}  // namespace qchain::live

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "qcow/chain/image.h"
+#include "qcow/commit/record.h"
+
+/// Inside of the live room.
+namespace qchain::live {
+
+/// An empty qcow2 image of `size` guest bytes whose header names `backing_name`; readable and writable by whoever may
+/// read and write `like`, so that a QEMU that runs as another user can open it. Never over an existing file. The
+/// backing file is not opened: a guest may be writing to it. Errors: those of OutputFile, limit.
+[[nodiscard]] Result<RecordedFile> make_overlay(const std::string& path, std::uint64_t size,
+                                                const std::string& backing_name, ImageFormat backing_format,
+                                                const Storage& like);
+
+}  // namespace qchain::live

@@ -1,0 +1,360 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "live/live_commit.h"
+#include "live/qmp/open.h"
+#include "qcow/commit/commit.h"
+#include "qcow/commit/retire.h"
+#include "tests/live/bare/bare_qemu.h"
+#include "tests/live/bare/cut_off_machine.h"
+#include "tests/support/files.h"
+#include "tests/support/qemu.h"
+
+namespace qchain::test {
+namespace {
+
+using live::AtTimeout;
+using live::Ending;
+using live::LiveReport;
+using live::LiveRequest;
+
+class CommitLive : public BareLab {
+ protected:
+  /// A run of qchain; what it says is in said_.
+  Result<LiveReport> commit(const LiveRequest& request, CutOffMachine& machine) {
+    said_.clear();
+    auto report = live::commit_live(request, {.machine = machine,
+                                              .records = records,
+                                              .progress = [](std::uint64_t, std::uint64_t) {},
+                                              .verify_progress = [](std::uint64_t, std::uint64_t) {},
+                                              .say = [this](const std::string& line) { said_.push_back(line); },
+                                              .stop = stop_.get_token()});
+    machine.disconnect();  // QEMU talks to one at a time
+    return report;
+  }
+  Result<LiveReport> commit(const LiveRequest& request) {
+    CutOffMachine machine(open());
+    return commit(request, machine);
+  }
+  [[nodiscard]] std::unique_ptr<live::Machine> open() const {
+    auto machine = live::open_qmp(qemu_->socket());
+    if (!machine) {
+      throw std::runtime_error(describe(machine.error()));
+    }
+    return *std::move(machine);
+  }
+  [[nodiscard]] static LiveRequest below_active() {
+    LiveRequest request;
+    request.disk = disk;
+    request.layers = {.base = "vda[1]", .top = "vda[3]"};
+    return request;
+  }
+  [[nodiscard]] static LiveRequest active(Ending ending) {
+    LiveRequest request;
+    request.disk = disk;
+    request.ending = ending;
+    return request;
+  }
+  [[nodiscard]] std::vector<std::string> chain_in_qemu() const {
+    std::vector<std::string> names;
+    const auto machine = open();
+    const auto disks = machine->disks();
+    for (const live::DiskLayer& layer : disks->at(0).layers) {
+      names.push_back(std::filesystem::path(layer.file).filename().string());
+    }
+    return names;
+  }
+  [[nodiscard]] bool job_is_left() const { return !qemu_->ask("query-jobs").empty(); }
+  [[nodiscard]] std::optional<CommitRecord> record() const { return *FileRecordStore(file("base.raw")).load(); }
+  [[nodiscard]] static std::unique_ptr<RecordStore> records(const std::string& base) {
+    return std::make_unique<FileRecordStore>(base);
+  }
+  /// What finishes it when the guest is no more.
+  [[nodiscard]] Result<CommitReport> commit_offline() const {
+    FileGate looking(Locking::none);
+    FileWritingGate working;
+    CommitRequest request;
+    request.image = file("c.qcow2");
+    request.layers = {.base = file("base.raw"), .top = file("b.qcow2")};
+    return qchain::commit(request,
+                          {.looking = looking, .working = working, .records = records, .progress = {}, .stop = {}});
+  }
+  void expect_all_in_base() {
+    EXPECT_EQ(chain_in_qemu(), (std::vector<std::string>{"base.raw", "c.qcow2"}));
+    EXPECT_FALSE(job_is_left());
+    EXPECT_EQ(record()->state, CommitState::verified);
+    qemu_->guest("flush");
+    expect_reads_as_before(file("c.qcow2"));
+  }
+
+  std::vector<std::string> said_;
+  std::stop_source stop_;
+};
+
+const std::vector<std::string> whole_chain{"base.raw", "a.qcow2", "b.qcow2", "c.qcow2"};
+
+TEST_F(CommitLive, MergesBelowTheActiveImage) {
+  start();
+  const auto report = commit(below_active());
+  ASSERT_TRUE(report) << describe(report.error());
+  EXPECT_GT(report->comparison.compared, 0U);
+  expect_all_in_base();
+  const auto info = live::qmp::Json::parse(qemu_img({"info", "-U", "--output=json", file("c.qcow2")}));
+  EXPECT_EQ(info["backing-filename"], "base.raw");  // relative as it was
+  EXPECT_EQ(info["backing-filename-format"], "raw");
+}
+
+TEST_F(CommitLive, MergedLayersAreClosedAndCanBeRetired) {
+  start();
+  ASSERT_TRUE(commit(below_active()));
+  FileRecordStore records(file("base.raw"));
+  const auto retired = retire(records, {});
+  ASSERT_TRUE(retired) << describe(retired.error());
+  EXPECT_EQ(retired->deleted, (std::vector{file("b.qcow2"), file("a.qcow2")}));
+  expect_reads_as_before(file("c.qcow2"));
+}
+
+TEST_F(CommitLive, NodesThatQemuNamedAreMergedToo) {
+  start(BareQemu::Nodes::drive);
+  const auto report = commit(below_active());
+  ASSERT_TRUE(report) << describe(report.error());
+  expect_all_in_base();
+}
+
+TEST_F(CommitLive, WhatWasFlippedInBaseBeforeTheSwitchIsFound) {
+  start();
+  CutOffMachine machine(open());
+  machine.before_flush = [&] { poke(file("base.raw"), 3'500'000, bytes_of("X")); };
+  const auto report = commit(below_active(), machine);
+  ASSERT_TRUE(report) << describe(report.error());
+  EXPECT_EQ(report->comparison.different, 1U);
+  ASSERT_TRUE(report->comparison.first_difference);
+  EXPECT_EQ(report->comparison.first_difference->start, 3'500'000U);
+  EXPECT_EQ(chain_in_qemu(), whole_chain);
+  EXPECT_FALSE(job_is_left());
+  EXPECT_EQ(record()->state, CommitState::copying);
+  expect_reads_as_before(file("c.qcow2"));
+
+  const auto again = commit(below_active());
+  ASSERT_TRUE(again) << describe(again.error());
+  EXPECT_TRUE(again->comparison.same());
+  expect_all_in_base();
+}
+
+TEST_F(CommitLive, TheSameCommandAgainSaysThatItIsDone) {
+  start();
+  ASSERT_TRUE(commit(below_active()));
+  const auto again = commit(below_active());
+  ASSERT_TRUE(again) << describe(again.error());
+  EXPECT_TRUE(again->was_finished);
+}
+
+TEST_F(CommitLive, CutOffAtAnyCallTheSameCommandCompletes) {
+  for (std::size_t calls = 0;; ++calls) {
+    SCOPED_TRACE("cut off after " + std::to_string(calls) + " calls");
+    start();
+    CutOffMachine machine(open(), calls);
+    static_cast<void>(commit(below_active(), machine));
+    const auto again = commit(below_active());
+    ASSERT_TRUE(again) << describe(again.error());
+    expect_all_in_base();
+    qemu_.reset();
+    expect_reads_as_before(file("c.qcow2"));
+    if (!machine.was_cut_off()) {
+      EXPECT_GT(calls, 8U);
+      break;
+    }
+    for (const char* name : {"base.raw", "a.qcow2", "b.qcow2", "c.qcow2", "base.raw.qchain.json"}) {
+      std::filesystem::remove(file(name));
+    }
+    SetUp();
+  }
+}
+
+TEST_F(CommitLive, CutOffAtAnyCallAndWithoutQemuAnOfflineCommitCompletes) {
+  for (std::size_t calls = 0;; ++calls) {
+    SCOPED_TRACE("cut off after " + std::to_string(calls) + " calls");
+    start();
+    CutOffMachine machine(open(), calls);
+    static_cast<void>(commit(below_active(), machine));
+    qemu_.reset();  // killed
+    expect_reads_as_before(file("c.qcow2"));
+    const auto done = commit_offline();
+    ASSERT_TRUE(done) << describe(done.error());
+    expect_reads_as_before(file("c.qcow2"));
+    EXPECT_TRUE(run({"qemu-img", "check", "-q", file("c.qcow2")}).ok());
+    if (!machine.was_cut_off()) {
+      break;
+    }
+    for (const char* name : {"base.raw", "a.qcow2", "b.qcow2", "c.qcow2", "base.raw.qchain.json"}) {
+      std::filesystem::remove(file(name));
+    }
+    SetUp();
+  }
+}
+
+TEST_F(CommitLive, PivotsToTheBase) {
+  start();
+  CutOffMachine machine(open());
+  machine.before_pivot = [&] { qemu_->guest("write -P 9 20M 1M"); };  // in step: it must arrive
+  const auto report = commit(active(Ending::pivot), machine);
+  ASSERT_TRUE(report) << describe(report.error());
+  EXPECT_EQ(said_, (std::vector<std::string>{"Now in synchronized phase", "Successfully pivoted"}));
+  EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
+  EXPECT_FALSE(job_is_left());
+  EXPECT_FALSE(std::filesystem::exists(file("c.qcow2.qchain-live")));
+  qemu_->guest("write -P 10 21M 64k");
+  qemu_->guest("flush");
+  qemu_io(file("before"), {"write -P 9 20M 1M", "write -P 10 21M 64k"}, "raw");
+  expect_reads_as_before(file("base.raw"), "raw");
+}
+
+TEST_F(CommitLive, ThePivotCutOffAtAnyCallCompletes) {
+  for (std::size_t calls = 0;; ++calls) {
+    SCOPED_TRACE("cut off after " + std::to_string(calls) + " calls");
+    start();
+    CutOffMachine machine(open(), calls);
+    static_cast<void>(commit(active(Ending::pivot), machine));
+    const auto again = commit(active(Ending::pivot));
+    ASSERT_TRUE(again) << describe(again.error());
+    EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
+    EXPECT_FALSE(job_is_left());
+    EXPECT_FALSE(std::filesystem::exists(file("c.qcow2.qchain-live")));
+    EXPECT_EQ(record()->state, CommitState::verified);
+    qemu_->guest("flush");
+    expect_reads_as_before(file("base.raw"), "raw");
+    FileRecordStore records(file("base.raw"));
+    const auto retired = retire(records, {});
+    ASSERT_TRUE(retired) << describe(retired.error());
+    EXPECT_EQ(retired->deleted.size(), 3U);
+    qemu_.reset();
+    if (!machine.was_cut_off()) {
+      EXPECT_GT(calls, 16U);
+      break;
+    }
+    for (const char* name : {"base.raw", "base.raw.qchain.json"}) {
+      std::filesystem::remove(file(name));
+    }
+    SetUp();
+  }
+}
+
+TEST_F(CommitLive, KeepOverlayCopiesAndSwitchesNothing) {
+  start();
+  const auto report = commit(active(Ending::keep_overlay));
+  ASSERT_TRUE(report) << describe(report.error());
+  EXPECT_EQ(chain_in_qemu(), whole_chain);
+  EXPECT_FALSE(job_is_left());
+  expect_reads_as_before(file("base.raw"), "raw");
+  expect_reads_as_before(file("c.qcow2"));
+  const auto pivoted = commit(active(Ending::pivot));
+  ASSERT_TRUE(pivoted) << describe(pivoted.error());
+  EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
+}
+
+TEST_F(CommitLive, AtTheTimeoutItIsCancelled) {
+  start();
+  LiveRequest request = below_active();
+  request.bandwidth = 1 << 20;
+  request.timeout = std::chrono::seconds(1);
+  const auto report = commit(request);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().os_error, ETIMEDOUT);
+  EXPECT_NE(report.error().advice.find("cancelled; the chain is as before"), std::string::npos)
+      << describe(report.error());
+  EXPECT_FALSE(job_is_left());
+  EXPECT_EQ(chain_in_qemu(), whole_chain);
+}
+
+TEST_F(CommitLive, AtTheTimeoutTheJobCanBeLeftAndIsTakenUpAgain) {
+  start();
+  LiveRequest request = below_active();
+  request.bandwidth = 1 << 20;
+  request.timeout = std::chrono::seconds(1);
+  request.at_timeout = AtTimeout::report;
+  const auto report = commit(request);
+  ASSERT_FALSE(report);
+  EXPECT_NE(report.error().advice.find("the job goes on"), std::string::npos) << describe(report.error());
+  EXPECT_TRUE(job_is_left());
+  request.timeout = std::chrono::seconds(1);
+  request.at_timeout = AtTimeout::raise_speed;
+  const auto again = commit(request);
+  ASSERT_TRUE(again) << describe(again.error());
+  expect_all_in_base();
+}
+
+TEST_F(CommitLive, InterruptedItIsCancelled) {
+  start();
+  stop_.request_stop();
+  LiveRequest request = below_active();
+  request.bandwidth = 1 << 20;
+  const auto report = commit(request);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::interrupted);
+  EXPECT_FALSE(job_is_left());
+  EXPECT_EQ(chain_in_qemu(), whole_chain);
+}
+
+TEST_F(CommitLive, AJobOfAnotherIsNamed) {
+  start();
+  qemu_->ask("block-commit", {{"job-id", "theirs"},
+                              {"device", "n4"},
+                              {"base-node", "n1"},
+                              {"top-node", "n2"},
+                              {"speed", 1},
+                              {"auto-dismiss", false}});
+  const auto report = commit(below_active());
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::locked);
+  EXPECT_NE(describe(report.error()).find("another block job is on the disk"), std::string::npos)
+      << describe(report.error());
+}
+
+TEST_F(CommitLive, AReaderOfTheBaseIsNamed) {
+  start();
+  create_overlay(file("other.qcow2"), "base.raw", "raw");
+  TempDir other;
+  BareQemu second(other.path(), {file("base.raw"), file("other.qcow2")});
+  const auto report = commit(below_active());
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::locked);
+  EXPECT_NE(describe(report.error()).find("process " + std::to_string(second.pid())), std::string::npos)
+      << describe(report.error());
+  EXPECT_EQ(chain_in_qemu(), whole_chain);
+}
+
+struct WrongWords {
+  LayerChoice layers;
+  Ending ending;
+  const char* says;
+};
+
+TEST_F(CommitLive, WrongWordsAreExplained) {
+  start();
+  const std::vector<WrongWords> all{
+      {.layers = {.base = "3", .top = "2"}, .ending = Ending::below_active, .says = "lies above top"},
+      {.layers = {.base = "2", .top = "2"}, .ending = Ending::below_active, .says = "are the same layer"},
+      {.layers = {.base = "vda[9]", .top = {}}, .ending = Ending::below_active, .says = "no layer has the index 9"},
+      {.layers = {.base = "nope.raw", .top = {}}, .ending = Ending::below_active, .says = "not in its chain"},
+      {.layers = {.base = {}, .top = {}}, .ending = Ending::below_active, .says = "--active --pivot"},
+      {.layers = {.base = {}, .top = "3"}, .ending = Ending::pivot, .says = "not the active image"}};
+  for (const WrongWords& words : all) {
+    LiveRequest request;
+    request.disk = disk;
+    request.layers = words.layers;
+    request.ending = words.ending;
+    const auto report = commit(request);
+    ASSERT_FALSE(report) << words.says;
+    EXPECT_EQ(report.error().kind, ErrorKind::invalid_argument);
+    EXPECT_NE(describe(report.error()).find(words.says), std::string::npos) << describe(report.error());
+  }
+  LiveRequest unknown = below_active();
+  unknown.disk = "vdb";
+  EXPECT_NE(describe(commit(unknown).error()).find("no disk 'vdb'; its disks are vda"), std::string::npos);
+  EXPECT_EQ(chain_in_qemu(), whole_chain);
+  EXPECT_FALSE(std::filesystem::exists(file("base.raw.qchain.json")));
+}
+
+}  // namespace
+}  // namespace qchain::test
