@@ -7,8 +7,10 @@
 #include <ostream>
 
 #include "cli/command.h"
+#include "cli/commit_options.h"
 #include "cli/commit_report.h"
 #include "cli/interrupts.h"
+#include "cli/live_commit.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "qcow/commit/find_record.h"
@@ -18,44 +20,6 @@
 
 namespace qchain::cli {
 namespace {
-
-constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
-
-/// How far a commit goes beyond the merge itself.
-enum class Afterwards : std::uint8_t { nothing, verify, verify_and_retire };
-
-/// What --verify says when it stands alone, in the words of CLI11.
-constexpr const char* plain_verify = "true";
-
-struct CommitCommandOptions {
-  SourceOptions source;
-  bool shallow = false;
-  bool dry_run = false;
-  std::string verify;  ///< empty: not asked for
-  bool sha256 = false;
-  bool retire = false;
-  std::uint64_t bandwidth = 0;  ///< MiB a second
-  std::vector<std::string> scan;
-  BitmapChoice bitmaps = BitmapChoice::refuse;
-  std::string keep_base;
-  bool keep_base_copy = false;
-  OutputStyle output = OutputStyle::human;
-  ProgressStyle progress = ProgressStyle::automatic;
-
-  [[nodiscard]] Afterwards afterwards() const {
-    if (retire) {
-      return Afterwards::verify_and_retire;
-    }
-    return verify.empty() ? Afterwards::nothing : Afterwards::verify;
-  }
-
-  [[nodiscard]] std::optional<DigestKind> whole_digest() const {
-    if (verify != "full") {
-      return std::nullopt;
-    }
-    return sha256 ? DigestKind::with_sha256 : DigestKind::quick;
-  }
-};
 
 CommitRequest request_of(const CommitCommandOptions& options) {
   CommitRequest request;
@@ -101,28 +65,6 @@ Result<CommitReport> after_deletion(const CommitCommandOptions& options, Error e
   return std::unexpected(
       std::move(error).advise("if an earlier commit --delete removed it: qchain retire BASE goes on"));
 }
-
-/// The bars of a commit's two long steps, one after the other.
-class CommitProgress {
- public:
-  CommitProgress(Io& io, ProgressStyle style) : io_(io), style_(style) {}
-  [[nodiscard]] auto of(const char* step) {
-    return [this, step](std::uint64_t done, std::uint64_t total) {
-      if (step_ != step) {
-        shown_.reset();
-        shown_.emplace(io_, style_, step);
-        step_ = step;
-      }
-      shown_->update(done, total);
-    };
-  }
-
- private:
-  Io& io_;
-  ProgressStyle style_;
-  const char* step_ = nullptr;
-  std::optional<Progress> shown_;
-};
 
 Result<CommitReport> merge(const CommitCommandOptions& options, const Interrupts& interrupts, Io& io) {
   const AllowedFolders allowed = QC_TRY(AllowedFolders::only(options.source.allow));
@@ -178,6 +120,13 @@ Result<ExitStatus> commit_command(const CommitCommandOptions& options, Io& io) {
     return std::unexpected(make_error(ErrorKind::invalid_argument, "--sha256 records a digest of the whole view")
                                .advise("say --verify=full too"));
   }
+  if (options.live.target.is_given()) {
+    return live_commit_command(options, io);
+  }
+  if (options.source.image.empty()) {
+    return std::unexpected(make_error(ErrorKind::invalid_argument, "no IMAGE is named")
+                               .advise("or say --qmp SOCKET --disk DISK for a running guest"));
+  }
   if (options.dry_run) {
     return dry_run(options, io);
   }
@@ -219,8 +168,9 @@ void add_commit_options(CLI::App& app, CommitCommandOptions& options) {
 
 Action declare_commit(CLI::App& app) {
   auto options = std::make_shared<CommitCommandOptions>();
-  add_image(app, options->source);
+  add_image(app, options->source)->required(false);
   add_commit_options(app, *options);
+  add_live_commit(app, options->live);
   add_output(app, options->output);
   add_progress(app, options->progress);
   add_allow(app, options->source);
@@ -232,7 +182,9 @@ Action declare_commit(CLI::App& app) {
       "reads all of the base back from the disk afterwards.\n"
       "\n"
       "Example: merge layers 2 and 3 into layer 1; vm.qcow2 stays the active image\n"
-      "  qchain commit --base 'vda[1]' --top 'vda[3]' vm.qcow2");
+      "  qchain commit --base 'vda[1]' --top 'vda[3]' vm.qcow2\n"
+      "The same under a running guest, verified before QEMU switches:\n"
+      "  qchain commit --qmp vm.sock --disk vda --base 'vda[1]' --top 'vda[3]'");
   return [options](Io& io) { return commit_command(*options, io); };
 }
 

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "live/qmp/open.h"
+
 namespace qchain::cli {
 
 void add_live_target(CLI::App& app, LiveTarget& target) {
@@ -19,8 +21,8 @@ Result<std::unique_ptr<live::Machine>> open_machine(const LiveTarget& target) {
     return std::unexpected(make_error(ErrorKind::invalid_argument, "no running guest is named")
                                .advise("say --qmp SOCKET, or --domain NAME"));
   }
-  return fail(ErrorKind::unsupported,
-              target.qmp.empty() ? "this qchain was built without libvirt" : "QMP is not built yet");
+  return target.qmp.empty() ? fail(ErrorKind::unsupported, "this qchain was built without libvirt")
+                            : live::open_qmp(target.qmp);
 }
 
 }  // namespace qchain::cli

@@ -21,8 +21,8 @@ ChainOptions chain_options(const SourceOptions& source) {
 
 }  // namespace
 
-void add_image(CLI::App& app, SourceOptions& source) {
-  app.add_option("IMAGE", source.image, "Active image; the chain is what lies under it")
+CLI::Option* add_image(CLI::App& app, SourceOptions& source) {
+  return app.add_option("IMAGE", source.image, "Active image; the chain is what lies under it")
       ->required()
       ->option_text(" ")
       ->check(refuse_empty);

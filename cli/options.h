@@ -30,7 +30,7 @@ struct SourceOptions {
 };
 
 /// Each adds what its name says to `app`; the strings and flags it is given must outlive the parsing.
-void add_image(CLI::App& app, SourceOptions& source);
+CLI::Option* add_image(CLI::App& app, SourceOptions& source);
 void add_force_share(CLI::App& app, SourceOptions& source);
 void add_allow(CLI::App& app, SourceOptions& source);
 void add_no_sandbox(CLI::App& app, SourceOptions& source);

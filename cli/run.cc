@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array commands = {
     Command{"info", "Show the images of a chain and what they hold", declare_info},
-    Command{"list", "Show which images in folders hang on which", declare_list},
+    Command{"list", "Show which images hang on which, in folders or under a guest", declare_list},
     Command{"map", "Show which layer gives which bytes", declare_map},
     Command{"mount", "Show the view and every layer's point in time as files", declare_mount},
     Command{"copy", "Write the merged view to a new image", declare_copy},

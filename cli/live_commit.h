@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/exit_status.h"
+#include "cli/io.h"
+#include "cli/live_target.h"
+#include "live/live_commit.h"
+
+namespace qchain::cli {
+
+/// What only a commit under a running guest takes.
+struct LiveCommitOptions {
+  LiveTarget target;
+  std::string disk;
+  bool active = false;
+  bool pivot = false;
+  bool keep_overlay = false;
+  std::uint64_t timeout = 0;  ///< seconds; 0: none
+  live::AtTimeout at_timeout = live::AtTimeout::cancel;
+};
+
+struct CommitCommandOptions;
+
+/// Adds --qmp, --disk and all that goes with them.
+void add_live_commit(CLI::App& app, LiveCommitOptions& options);
+
+[[nodiscard]] Result<ExitStatus> live_commit_command(const CommitCommandOptions& options, Io& io);
+
+}  // namespace qchain::cli
