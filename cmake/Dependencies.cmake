@@ -11,3 +11,13 @@ pkg_check_modules(libdeflate REQUIRED IMPORTED_TARGET libdeflate)
 pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(libxxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(libcrypto REQUIRED IMPORTED_TARGET libcrypto>=3.0)
+
+# Optional: commits of libvirt's domains.
+pkg_check_modules(libvirt IMPORTED_TARGET libvirt>=9.0)
+pkg_check_modules(pugixml IMPORTED_TARGET pugixml)
+if(libvirt_FOUND AND pugixml_FOUND)
+  set(QCHAIN_CAN_LIBVIRT ON)
+else()
+  set(QCHAIN_CAN_LIBVIRT OFF)
+endif()
+option(QCHAIN_LIBVIRT "Commit, list and snapshot through libvirt" ${QCHAIN_CAN_LIBVIRT})

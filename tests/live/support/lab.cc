@@ -39,11 +39,10 @@ void Lab::SetUp() {
 }
 
 std::unique_ptr<VirtualMachine> Lab::boot(const LiveChain& chain, const std::string& guest) const {
-  return std::make_unique<VirtualMachine>(kit_,
-                                          MachineOptions{.folder = chain.folder(),
-                                                         .block = chain.block_arguments(),
-                                                         .node = chain.active_node(),
-                                                         .guest = "guest.seed=" + std::to_string(seed_) + " " + guest});
+  return std::make_unique<VirtualMachine>(kit_, MachineOptions{.folder = chain.folder(),
+                                                               .block = chain.block_arguments(),
+                                                               .node = chain.active_node(),
+                                                               .guest = guest_seed() + " " + guest});
 }
 
 void Lab::snapshot(VirtualMachine& machine, LiveChain& chain, const std::string& name) {
@@ -56,19 +55,31 @@ void Lab::snapshot(VirtualMachine& machine, LiveChain& chain, const std::string&
 }
 
 void Lab::expect_unharmed(VirtualMachine& machine, const std::string& step) {
-  const Guest::Report report = machine.guest().report();
-  EXPECT_EQ(machine.guest().verify(), 0U) << step << ": " << machine.guest().first_error();
+  expect_unharmed(machine.guest(), step);
   EXPECT_EQ(machine.monitor().count("STOP"), 0U) << step;
   EXPECT_EQ(machine.monitor().count("BLOCK_IO_ERROR"), 0U) << step;
+}
+
+void Lab::expect_unharmed(Guest& guest, const std::string& step) {
+  const Guest::Report report = guest.report();
+  EXPECT_EQ(guest.verify(), 0U) << step << ": " << guest.first_error();
   std::cout << step << ": " << report.done << " operations so far, longest stall "
             << static_cast<double>(report.stall.count()) / 1000 << " ms\n";
 }
 
 void Lab::expect_right_on_disk(VirtualMachine& machine, const std::string& image, const std::string& format) const {
   const guest::Generation done = machine.guest().pause();
-  const guest::Workload workload{.seed = seed_, .blocks = machine.guest().blocks()};
   machine.quit();
-  compare(workload, done, done, image, format);
+  expect_right(machine.guest(), done, image, format);
+}
+
+void Lab::expect_right(const Guest& guest, guest::Generation done, const std::string& image,
+                       const std::string& format) const {
+  compare({.seed = seed_, .blocks = guest.blocks()}, done, done, image, format);
+}
+
+std::string Lab::active_file(VirtualMachine& machine) {
+  return machine.monitor().execute("query-block").at(0).at("inserted").at("file");
 }
 
 void Lab::expect_right_after_kill(Guest& guest, const std::string& image, const std::string& format) const {

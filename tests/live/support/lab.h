@@ -21,6 +21,8 @@ class Lab : public testing::Test {
   void SetUp() override;
 
   [[nodiscard]] const GuestKit& kit() const noexcept { return kit_; }
+  [[nodiscard]] std::string guest_seed() const { return "guest.seed=" + std::to_string(seed_); }
+  [[nodiscard]] std::uint64_t guest_seed_number() const noexcept { return seed_; }
   [[nodiscard]] const TempDir& folder() const noexcept { return dir_; }
 
   /// Starts the guest on `chain`, whose files lie in any folder.
@@ -31,13 +33,18 @@ class Lab : public testing::Test {
 
   /// The guest reads its whole disk without an error, and QEMU never stopped it. Prints the longest stall as `step`'s.
   static void expect_unharmed(VirtualMachine& machine, const std::string& step);
+  /// The same by the guest's word alone.
+  static void expect_unharmed(Guest& guest, const std::string& step);
+  /// File of the image that the guest writes to, by QEMU's word.
+  [[nodiscard]] static std::string active_file(VirtualMachine& machine);
   /// Ends the machine, and compares what QEMU reads of `image` with what the guest did, without asking the guest.
   void expect_right_on_disk(VirtualMachine& machine, const std::string& image,
                             const std::string& format = "qcow2") const;
+  /// The same of a guest that was paused after `done` operations, and whose machine has ended since.
+  void expect_right(const Guest& guest, guest::Generation done, const std::string& image,
+                    const std::string& format) const;
   /// The same after a kill: what the guest has not flushed may be missing.
   void expect_right_after_kill(Guest& guest, const std::string& image, const std::string& format = "qcow2") const;
-
-  std::uint64_t seed_ = 0;
 
  private:
   void compare(const guest::Workload& workload, guest::Generation flushed, guest::Generation latest,
@@ -45,6 +52,7 @@ class Lab : public testing::Test {
 
   TempDir dir_;
   GuestKit kit_;
+  std::uint64_t seed_ = 0;
 };
 
 }  // namespace qchain::test

@@ -33,7 +33,8 @@ json format_node(const std::string& node, const std::string& format, const std::
   return made;
 }
 
-LiveChain::LiveChain(std::string folder, std::uint64_t size) : folder_(std::move(folder)) {
+LiveChain::LiveChain(std::string folder, std::uint64_t size, const std::string& base_folder)
+    : folder_(std::move(folder)), base_((base_folder.empty() ? folder_ : base_folder) + "/base.raw") {
   make_hole_file(file("base"), size);
 }
 

@@ -12,14 +12,14 @@ namespace qchain::test {
 /// ending, over NAME-f, with the cache and discard options that libvirt uses.
 class LiveChain {
  public:
-  /// Only the base, empty, of `size` bytes.
-  LiveChain(std::string folder, std::uint64_t size);
+  /// Only the base, empty, of `size` bytes; in another folder than the overlays where one is given.
+  LiveChain(std::string folder, std::uint64_t size, const std::string& base_folder = {});
 
   /// A new overlay on top; its file.
   std::string add_overlay(const std::string& name);
 
   [[nodiscard]] std::string file(const std::string& name) const {
-    return folder_ + "/" + name + (name == "base" ? ".raw" : ".qcow2");
+    return name == "base" ? base_ : folder_ + "/" + name + ".qcow2";
   }
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
   [[nodiscard]] std::string active() const { return file(layers_.back()); }
@@ -29,6 +29,7 @@ class LiveChain {
 
  private:
   std::string folder_;
+  std::string base_;
   std::vector<std::string> layers_{"base"};
 };
 

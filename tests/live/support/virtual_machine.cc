@@ -12,7 +12,7 @@ Arguments command_of(const GuestKit& kit, const MachineOptions& options) {
   const auto add = [&](const Arguments& more) { command.insert(command.end(), more.begin(), more.end()); };
   add({"-accel", "tcg", "-cpu", "qemu64", "-m", "128", "-nodefaults", "-display", "none", "-no-reboot"});
   add({"-kernel", kit.kernel, "-initrd", kit.initramfs});
-  add({"-append", "console=ttyS0 quiet loglevel=3 panic=-1 no_timer_check " + options.guest});
+  add({"-append", guest_command_line(options.guest)});
   add({"-chardev", "socket,id=serial,path=" + folder + "/serial", "-serial", "chardev:serial"});
   add({"-chardev", "socket,id=qmp,server=on,wait=off,path=" + folder + "/qmp", "-mon", "chardev=qmp,mode=control"});
   add({"-chardev", "socket,id=watch,path=" + folder + "/watch", "-mon", "chardev=watch,mode=control"});
@@ -22,6 +22,10 @@ Arguments command_of(const GuestKit& kit, const MachineOptions& options) {
 }
 
 }  // namespace
+
+std::string guest_command_line(const std::string& guest) {
+  return "console=ttyS0 quiet loglevel=3 panic=-1 no_timer_check " + guest;
+}
 
 VirtualMachine::VirtualMachine(const GuestKit& kit, const MachineOptions& options)
     : qmp_(options.folder + "/qmp"),

@@ -16,11 +16,14 @@ struct GuestKit {
   std::string initramfs;
 };
 
+/// The kernel's command line; `guest` is what the guest itself reads of it: worker.h.
+[[nodiscard]] std::string guest_command_line(const std::string& guest);
+
 struct MachineOptions {
   std::string folder;      ///< for sockets: serial, watch, and qmp for who is tested
   Arguments block;         ///< QEMU's arguments that make the disk's nodes
   std::string node = "c";  ///< the disk's active node
-  std::string guest;       ///< for the guest's command line: worker.h
+  std::string guest;       ///< for guest_command_line()
 };
 
 /// QEMU with the test guest on one disk (device id vda), emulated: no KVM. Ends with this object, however the test
@@ -36,6 +39,7 @@ class VirtualMachine {
   /// The socket of the monitor that is free for qchain.
   [[nodiscard]] const std::string& qmp() const noexcept { return qmp_; }
 
+  void send(int signal) const { process_.send(signal); }
   /// As power that fails for QEMU alone: what it has written to files stays, what it keeps in memory is gone.
   void kill();
   /// An orderly end: all is in the files.

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "live/machine.h"
+
+namespace qchain::live {
+
+/// A running domain of libvirt. `uri` empty: libvirt's own default ($LIBVIRT_DEFAULT_URI and so on). A daemon that is
+/// silent for 20 seconds counts as gone. Libvirt lets no job wait before finalize: abilities() says so.
+/// Errors: not_found (no such domain), refused (it does not run), permission, io (no daemon).
+[[nodiscard]] Result<std::unique_ptr<Machine>> open_domain(const std::string& uri, const std::string& domain);
+
+}  // namespace qchain::live
