@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "live/libvirt/open.h"
 #include "live/qmp/open.h"
 
 namespace qchain::cli {
@@ -21,8 +22,7 @@ Result<std::unique_ptr<live::Machine>> open_machine(const LiveTarget& target) {
     return std::unexpected(make_error(ErrorKind::invalid_argument, "no running guest is named")
                                .advise("say --qmp SOCKET, or --domain NAME"));
   }
-  return target.qmp.empty() ? fail(ErrorKind::unsupported, "this qchain was built without libvirt")
-                            : live::open_qmp(target.qmp);
+  return target.qmp.empty() ? live::open_domain(target.connect, target.domain) : live::open_qmp(target.qmp);
 }
 
 }  // namespace qchain::cli

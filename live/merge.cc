@@ -85,11 +85,30 @@ class Merge {
   /// All is in the base, nothing is switched, and nobody writes to any of these files until finalize(). The files are
   /// opened anew, as the base may have grown.
   Result<bool> prove() {
-    const Stopwatch time(context_.report.times.verify);
     QC_TRY(make_durable(context_.machine(), disk_.layers[places_.base]));
-    const Chain chain = QC_TRY(open_disk_chain(disk_));
+    return prove_in(QC_TRY(open_disk_chain(disk_)), places_.top);
+  }
+
+  /// Where the machine could not wait. All is switched already, but the merged layers are there as they were, and no
+  /// guest writes to the base.
+  Result<void> prove_afterwards(const Disk& after) {
+    QC_TRY(make_durable(context_.machine(), after.layers[places_.base]));
+    const CommitRecord& record = context_.record();
+    FileGate gate(Locking::none);
+    const Chain chain = QC_TRY(Chain::open(record.merged.back().path, gate, {.format = ImageFormat::qcow2}));
+    if (QC_TRY(prove_in(chain, chain.depth() - 1))) {
+      return {};
+    }
+    return std::unexpected(make_error(ErrorKind::corrupt, "it does not read as the layers that were merged into it")
+                               .in(record.base.path)
+                               .advise("they still hold the truth, delete none of them: shut the guest down and copy "
+                                       "what it can't do without from them"));
+  }
+
+  Result<bool> prove_in(const Chain& chain, std::size_t top) {
+    const Stopwatch time(context_.report.times.verify);
     const ViewCaches caches;
-    const View merged({.chain = chain, .base = 0, .top = places_.top}, caches);
+    const View merged({.chain = chain, .base = 0, .top = top}, caches);
     const View base({.chain = chain, .base = 0, .top = places_.base}, caches);
     CompareOptions options;
     options.length = merged.size();  // a base longer than the view keeps its tail
@@ -109,8 +128,10 @@ class Merge {
                                  .advise(as_before));
     }
     static_cast<void>(QC_TRY(open_disk_chain(after)));  // the header on disk says the same, format and all
-    const bool was_compared = context_.machine().abilities().holds_before_finalize;
-    context_.record().state = was_compared ? CommitState::verified : CommitState::done;
+    if (!context_.machine().abilities().holds_before_finalize) {
+      QC_TRY(prove_afterwards(after));
+    }
+    context_.record().state = CommitState::verified;
     QC_TRY(context_.save());
     close_merged(context_);
     return {};
