@@ -49,6 +49,9 @@ struct CommitCommandOptions {
     return verify.empty() ? Afterwards::nothing : Afterwards::verify;
   }
 
+  /// What was copied is read again at once, and not from the disk.
+  [[nodiscard]] bool compares_with_layers() const { return afterwards() != Afterwards::nothing && !whole_digest(); }
+
   [[nodiscard]] std::optional<DigestKind> whole_digest() const {
     if (verify != "full") {
       return std::nullopt;
@@ -68,6 +71,7 @@ CommitRequest request_of(const CommitCommandOptions& options) {
         KeepRequest{.file = options.keep_base, .copy = options.keep_base_copy ? CopyToKeep::allow : CopyToKeep::refuse};
   }
   request.bandwidth = options.bandwidth * mebibyte;
+  request.cache = options.compares_with_layers() ? CacheUse::keep : CacheUse::pass_by;
   request.whole_digest = options.whole_digest();
   return request;
 }
