@@ -32,6 +32,7 @@ CommitRequest request_of(const CommitCommandOptions& options) {
         KeepRequest{.file = options.keep_base, .copy = options.keep_base_copy ? CopyToKeep::allow : CopyToKeep::refuse};
   }
   request.bandwidth = options.bandwidth * mebibyte;
+  request.cache = options.compares_with_layers() ? CacheUse::keep : CacheUse::pass_by;
   request.whole_digest = options.whole_digest();
   return request;
 }

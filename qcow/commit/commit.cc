@@ -212,6 +212,8 @@ class CommitRun {
 
   MoveOptions move_options(const CommitPlan& plan, BaseWriter& base) {
     MoveOptions options;
+    options.threads = request_.threads;
+    options.cache = request_.cache;
     options.bandwidth = request_.bandwidth;
     options.checkpoint_interval = request_.checkpoint_interval;
     options.stop = around_.stop;

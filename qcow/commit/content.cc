@@ -35,10 +35,11 @@ Result<std::optional<MergedContent>> read_content(const View& above, const std::
   MoveWalk walk(above);
   while (const auto move = QC_TRY(walk.next())) {
     if (move->kind == MoveKind::zero) {
-      digest.add_zero(move->extent.range());
+      digest.note_zero(move->extent.range());
     } else {
+      digest.note_data(move->extent.range());
       QC_TRY(read_in_chunks(above, move->extent.range(), stop,
-                            [&](Range range, Bytes bytes) { digest.add_data(range, bytes); }));
+                            [&](Range range, Bytes bytes) { digest.add(range.start, bytes); }));
     }
   }
   return digest.finish();
@@ -51,9 +52,13 @@ Result<bool> still_reads_as(const View& base, const MergedContent& content, cons
     if (!fits(run.range.start, run.range.length, base.size())) {
       return false;
     }
+    run.zero ? digest.note_zero(run.range) : digest.note_data(run.range);
     QC_TRY(read_in_chunks(base, run.range, stop, [&](Range range, Bytes bytes) {
-      run.zero ? digest.add_zero(range) : digest.add_data(range, bytes);
-      zeros = zeros && (!run.zero || is_zero(bytes));
+      if (run.zero) {
+        zeros = zeros && is_zero(bytes);
+      } else {
+        digest.add(range.start, bytes);
+      }
     }));
   }
   return zeros && digest.finish() == content;

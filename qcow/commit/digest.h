@@ -1,12 +1,12 @@
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "qcow/core/bytes.h"
 #include "qcow/core/range.h"
+#include "qcow/verify/sector_sum.h"
 
 namespace qchain {
 
@@ -20,20 +20,19 @@ struct MergedRun {
 /// What a commit moved, so that it can be checked later without the layers.
 struct MergedContent {
   std::vector<MergedRun> runs;  ///< ascending; neighbours of one kind are one run
-  std::string digest;           ///< XXH3-128 over each run's data bytes, place and kind: 32 hexadecimal digits
+  std::string digest;           ///< the SectorSum of all runs' data
   friend bool operator==(const MergedContent&, const MergedContent&) = default;
 };
 
-/// Digest of what a commit moved. Ranges are added in ascending order, however they were cut.
+/// Digest of what a commit moved. Runs are noted in ascending order, however they were cut; their bytes may come in any
+/// order.
 class MergedDigest {
  public:
-  MergedDigest();
-  ~MergedDigest();
-  MergedDigest(const MergedDigest&) = delete;
-  MergedDigest& operator=(const MergedDigest&) = delete;
-
-  void add_data(Range range, Bytes bytes);
-  void add_zero(Range range);
+  void note_data(Range range) { extend(range, false); }
+  void note_zero(Range range) { extend(range, true); }
+  /// Bytes of noted data. `sum`: sectors of it.
+  void add(const SectorSum& sum) noexcept { sum_.add(sum); }
+  void add(std::uint64_t offset, Bytes bytes) { sum_.add(offset, bytes); }
   /// Over all that was added; nothing where that were more runs than a record should hold (max_runs).
   [[nodiscard]] std::optional<MergedContent> finish();
 
@@ -41,10 +40,8 @@ class MergedDigest {
 
  private:
   void extend(Range range, bool zero);
-  void close_run();
 
-  struct State;
-  std::unique_ptr<State> state_;
+  SectorSum sum_;
   std::vector<MergedRun> runs_;
   bool too_many_ = false;
 };

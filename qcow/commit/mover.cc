@@ -1,24 +1,25 @@
 #include "qcow/commit/mover.h"
 
 #include <algorithm>
-#include <optional>
+#include <chrono>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "qcow/commit/copier.h"
 #include "qcow/commit/digest.h"
 #include "qcow/commit/moves.h"
-#include "qcow/commit/prefetch.h"
 #include "qcow/commit/shareable.h"
 #include "qcow/commit/throttle.h"
-#include "qcow/verify/ordered_reader.h"
 
 namespace qchain {
 
 namespace {
 
-constexpr std::uint64_t chunk_size = std::uint64_t{1} << 20;
 constexpr std::uint64_t clone_size = std::uint64_t{64} << 20;  ///< one system call: a stop waits for it
-constexpr std::size_t chunks_ahead = 8;
+/// Of a disk in bytes a second, to guess how much is copied between two checkpoints.
+constexpr std::uint64_t guessed_rate = std::uint64_t{1} << 30;
+constexpr std::uint64_t least_put_off = std::uint64_t{16} << 20;
 /// A stop waits for so many runs or bytes: at some 25 microseconds a run, less than half a second.
 constexpr std::size_t shared_at_once = 16384;
 constexpr std::uint64_t bytes_shared_at_once = std::uint64_t{4} << 30;
@@ -26,22 +27,21 @@ constexpr std::uint64_t bytes_shared_at_once = std::uint64_t{4} << 30;
 class Mover {
  public:
   Mover(const View& above, BaseWriter& base, const MoveOptions& options)
-      : above_(above),
-        base_(base),
-        options_(options),
-        reader_(above, options.threads, chunks_ahead),
-        throttle_(options.bandwidth) {}
+      : above_(above), base_(base), options_(options), throttle_(options.bandwidth), copier_(make_copier()) {}
 
   Result<MoveOutcome> run() {
     MoveWalk walk(above_, options_.start);
     while (const auto move = QC_TRY(walk.next())) {
       QC_TRY(move->kind == MoveKind::zero ? zero(move->extent.range()) : copy(move->extent));
+      QC_TRY(check_stop());
+      QC_TRY(checkpoint(move->extent.end()));
     }
     if (!options_.tail.empty()) {
       QC_TRY(zero(options_.tail));
     }
     QC_TRY(share_pending());
-    QC_TRY(drain());
+    QC_TRY(copier_->finish());
+    QC_TRY(check_stop());
     if (outcome_.totals.cloned == 0 && options_.start == 0) {
       outcome_.content = digest_.finish();
     }
@@ -49,52 +49,76 @@ class Mover {
   }
 
  private:
+  std::unique_ptr<Copier> make_copier() {
+    CopierSetup setup{.above = above_,
+                      .base = base_,
+                      .digest = digest_,
+                      .throttle = throttle_,
+                      .copied = [this](std::uint64_t bytes) { return copied(bytes); },
+                      .threads = options_.threads,
+                      .cache = options_.cache,
+                      .gathered = most_put_off(),
+                      .stop = options_.stop};
+    return base_.takes_any_order() ? copier_in_file_order(std::move(setup)) : copier_in_guest_order(std::move(setup));
+  }
+
+  /// The record's notes of how far all is in the base should not be much further apart than they are meant to be.
+  [[nodiscard]] std::uint64_t most_put_off() const {
+    const auto seconds = std::chrono::duration<double>(options_.checkpoint_interval).count();
+    const auto rate = options_.bandwidth == 0 ? guessed_rate : options_.bandwidth;
+    const double bytes = static_cast<double>(rate) * seconds;
+    return bytes < static_cast<double>(least_put_off) ? least_put_off : static_cast<std::uint64_t>(bytes);
+  }
+
   Result<void> zero(Range range) {
-    // The digest and the base's writer want guest order: what is being read comes first.
-    QC_TRY(drain());
+    QC_TRY(copier_->settle());
     QC_TRY(check_stop());
     QC_TRY(base_.zero(range));
-    digest_.add_zero(range);
+    digest_.note_zero(range);
     outcome_.totals.zeroed += range.length;
-    return moved(range.length, range.end());
+    return moved(range.length);
   }
 
   Result<void> copy(const Extent& extent) {
-    const Storage& source = above_.slice().chain.layer(extent.layer).image->data_storage();
+    const Storage& source = source_of(extent);
     const Range shared = shareable(extent, source.size(), may_share_ ? base_.sharing_unit(source) : 0);
-    if (shared.empty() && pending_.empty() && outcome_.totals.cloned == 0 && !prefetch_) {
-      prefetch_.emplace(above_, extent.start);
-    }
     const auto [before, behind] = around(extent.range(), shared);
-    QC_TRY(read(before));
-    for (Extent rest = clip(extent, shared); !shared.empty() && rest.length > 0;) {
+    QC_TRY(read(extent, before));
+    for (Extent rest = clip_to(extent, shared); rest.length > 0;) {
       const Extent piece = clip(rest, {rest.start, clone_size});
-      QC_TRY(share(source, piece));
-      rest = clip(rest, range_between(piece.end(), rest.end()));
+      QC_TRY(share(piece));
+      rest = clip_to(rest, range_between(piece.end(), rest.end()));
     }
-    return read(behind);
+    return read(extent, behind);
   }
 
-  Result<void> read(Range range) {
-    while (!range.empty()) {
-      const std::uint64_t next = std::min(range.end(), align_down(range.start, chunk_size) + chunk_size);
-      if (!reader_.has_room()) {
-        QC_TRY(write_oldest());
-      }
-      reader_.ask(range_between(range.start, next));
-      range = range_between(next, range.end());
+  [[nodiscard]] const Storage& source_of(const Extent& extent) const {
+    return above_.slice().chain.layer(extent.layer).image->data_storage();
+  }
+
+  static Extent clip_to(const Extent& extent, Range range) { return range.empty() ? Extent{} : clip(extent, range); }
+
+  Result<void> read(const Extent& extent, Range range) {
+    if (range.empty()) {
+      return {};
     }
-    return {};
+    digest_.note_data(range);
+    return copier_->copy(clip(extent, range));
+  }
+
+  Result<void> copied(std::uint64_t bytes) {
+    outcome_.totals.copied += bytes;
+    return moved(bytes);
   }
 
   /// Put off until there are many: together they cost less. But the first one shows whether blocks can be shared at
-  /// all; if not, everything is copied in guest order, as the digest wants it.
-  Result<void> share(const Storage& source, const Extent& piece) {
+  /// all; if not, everything is copied.
+  Result<void> share(const Extent& piece) {
     if (!may_share_) {
-      return read(piece.range());
+      return read(piece, piece.range());
     }
-    prefetch_.reset();  // blocks are shared unread
-    pending_.push_back({.source = &source, .source_offset = piece.offset, .guest = piece.range()});
+    copier_->expect_little();  // blocks are shared unread
+    pending_.push_back(piece);
     pending_bytes_ += piece.length;
     const bool is_first = outcome_.totals.cloned == 0;
     return is_first || pending_.size() == shared_at_once || pending_bytes_ >= bytes_shared_at_once ? share_pending()
@@ -102,43 +126,26 @@ class Mover {
   }
 
   Result<void> share_pending() {
-    QC_TRY(drain());
     if (pending_.empty()) {
       return {};
     }
+    QC_TRY(copier_->settle());
     QC_TRY(check_stop());
-    may_share_ = QC_TRY(base_.clone_all(pending_)) == CloneAnswer::cloned;
-    const std::vector<SharedRun> runs = std::exchange(pending_, {});
+    const Extents extents = std::exchange(pending_, {});
+    std::vector<SharedRun> runs;
+    for (const Extent& extent : extents) {
+      runs.push_back({.source = &source_of(extent), .source_offset = extent.offset, .guest = extent.range()});
+    }
+    may_share_ = QC_TRY(base_.clone_all(runs)) == CloneAnswer::cloned;
     const std::uint64_t bytes = std::exchange(pending_bytes_, 0);
     if (!may_share_) {
-      for (const SharedRun& run : runs) {
-        QC_TRY(read(run.guest));
+      for (const Extent& extent : extents) {
+        QC_TRY(read(extent, extent.range()));
       }
       return {};
     }
     outcome_.totals.cloned += bytes;
-    return moved(bytes, runs.back().guest.end());
-  }
-
-  Result<void> drain() {
-    while (!reader_.empty()) {
-      QC_TRY(write_oldest());
-    }
-    return {};
-  }
-
-  Result<void> write_oldest() {
-    const auto taken = QC_TRY(reader_.take());
-    QC_TRY(check_stop());
-    throttle_.spend(taken.range.length, options_.stop);
-    if (is_zero(taken.bytes)) {
-      QC_TRY(base_.zero(taken.range));  // sparse stays sparse
-    } else {
-      QC_TRY(base_.write(taken.range.start, taken.bytes));
-    }
-    digest_.add_data(taken.range, taken.bytes);
-    outcome_.totals.copied += taken.range.length;
-    return moved(taken.range.length, taken.range.end());
+    return moved(bytes);
   }
 
   Result<void> check_stop() const {
@@ -148,18 +155,27 @@ class Mover {
     return {};
   }
 
-  /// All moves before `position` are in the base, but for those that are put off.
-  Result<void> moved(std::uint64_t bytes, std::uint64_t position) {
+  Result<void> moved(std::uint64_t bytes) {
     done_ += bytes;
-    if (prefetch_) {
-      prefetch_->reached(position);
-    }
     if (options_.progress) {
       options_.progress(done_);
     }
+    return {};
+  }
+
+  /// All moves before `position` were asked for, and all but those put off are in the base. Nothing is under way now.
+  Result<void> checkpoint(std::uint64_t position) {
     const auto now = std::chrono::steady_clock::now();
-    if (options_.checkpoint && now - last_checkpoint_ >= options_.checkpoint_interval) {
-      QC_TRY(options_.checkpoint(pending_.empty() ? position : std::min(position, pending_.front().guest.start)));
+    if (!options_.checkpoint || now - last_checkpoint_ < options_.checkpoint_interval) {
+      return {};
+    }
+    if (!pending_.empty()) {
+      position = std::min(position, pending_.front().start);
+    }
+    position = std::min(position, copier_->first_pending().value_or(position));
+    if (position > noted_) {
+      QC_TRY(options_.checkpoint(position));
+      noted_ = position;
       last_checkpoint_ = now;
     }
     return {};
@@ -168,15 +184,15 @@ class Mover {
   const View& above_;
   BaseWriter& base_;
   const MoveOptions& options_;
-  std::optional<Prefetch> prefetch_;  ///< once something has to be copied
-  OrderedReader reader_;
   Throttle throttle_;
   MergedDigest digest_;
-  std::vector<SharedRun> pending_;  ///< to be shared, in guest order
+  std::unique_ptr<Copier> copier_;
+  Extents pending_;  ///< to be shared, in guest order
   std::uint64_t pending_bytes_ = 0;
   bool may_share_ = true;  ///< until the file system says that it can't
   MoveOutcome outcome_;
   std::uint64_t done_ = 0;
+  std::uint64_t noted_ = options_.start;  ///< by the last checkpoint
   std::chrono::steady_clock::time_point last_checkpoint_ = std::chrono::steady_clock::now();
 };
 

@@ -141,6 +141,9 @@ std::vector<RecordedBitmap> bitmaps_from_json(const json& value) {
   return bitmaps;
 }
 
+/// Earlier versions had another digest, as "xxh3-128".
+constexpr const char* digest_of_content = "xxh3-128-sum";
+
 /// The runs as numbers: bytes skipped, bytes of the run (negative: zeros), and so on.
 json content_to_json(const std::optional<MergedContent>& content) {
   if (!content) {
@@ -154,14 +157,14 @@ json content_to_json(const std::optional<MergedContent>& content) {
     runs.push_back(run.zero ? -length : length);
     position = run.range.end();
   }
-  return {{"xxh3-128", content->digest}, {"runs", std::move(runs)}};
+  return {{digest_of_content, content->digest}, {"runs", std::move(runs)}};
 }
 
 std::optional<MergedContent> content_from_json(const json& value) {
-  if (value.is_null()) {
+  if (value.is_null() || !value.contains(digest_of_content)) {
     return std::nullopt;
   }
-  MergedContent content{.runs = {}, .digest = value.at("xxh3-128").get<std::string>()};
+  MergedContent content{.runs = {}, .digest = value.at(digest_of_content).get<std::string>()};
   std::uint64_t position = 0;
   const json& runs = value.at("runs");
   for (std::size_t i = 0; i < runs.size(); i += 2) {

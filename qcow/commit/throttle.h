@@ -2,12 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <stop_token>
 
 namespace qchain {
 
-/// Keeps a stream of bytes below a rate, measured from its start; a pause is not made up for by more than a tenth of a
-/// second's worth.
+/// Thread-safe. Keeps a stream of bytes below a rate, measured from its start; a pause is not made up for by more than
+/// a tenth of a second's worth.
 class Throttle {
  public:
   /// Bytes a second; 0: no limit.
@@ -19,6 +20,7 @@ class Throttle {
  private:
   using Clock = std::chrono::steady_clock;
   std::uint64_t rate_;
+  std::mutex mutex_;       ///< guards due_
   Clock::time_point due_;  ///< when the bytes spent so far have been paid for
 };
 

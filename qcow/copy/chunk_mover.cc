@@ -3,55 +3,22 @@
 #include <algorithm>
 #include <system_error>
 
+#include "qcow/copy/zero_ranges.h"
+
 namespace qchain {
 namespace {
 
-/// Zeros are looked for in blocks of this many bytes, aligned in the guest.
-constexpr std::uint64_t zero_block = 65536;
 /// Chunks that wait, for each thread: enough for the kernel to read ahead of the threads.
 constexpr std::size_t pending_per_thread = 4;
 
 /// What a bad place of a disk takes with it, aligned in the guest.
 constexpr std::uint64_t salvage_block = 4096;
 
-/// The ranges of `range` that do not read as zeros; `bytes` are its content.
-std::vector<Range> nonzero_ranges(Range range, Bytes bytes) {
-  std::vector<Range> ranges;
-  for (std::uint64_t start = range.start; start < range.end();) {
-    const std::uint64_t end = std::min(align_down(start, zero_block) + zero_block, range.end());
-    if (!is_zero(bytes.subspan(start - range.start, end - start))) {
-      if (!ranges.empty() && ranges.back().end() == start) {
-        ranges.back().length += end - start;
-      } else {
-        ranges.push_back(range_between(start, end));
-      }
-    }
-    start = end;
-  }
-  return ranges;
-}
-
 std::string reason_of(const Error& error) {
   if (error.kind == ErrorKind::corrupt) {
     return format::describe(format::Fault::bad_compressed_data);
   }
   return error.os_error == 0 ? error.what : std::generic_category().message(error.os_error);
-}
-
-/// What is left of `range` without `taken`, which is in order and inside it.
-std::vector<Range> gaps(Range range, const std::vector<Range>& taken) {
-  std::vector<Range> left;
-  std::uint64_t start = range.start;
-  for (const Range& one : taken) {
-    if (start < one.start) {
-      left.push_back(range_between(start, one.start));
-    }
-    start = one.end();
-  }
-  if (start < range.end()) {
-    left.push_back(range_between(start, range.end()));
-  }
-  return left;
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "qcow/copy/gathered_copy.h"
+
 namespace qchain {
 namespace {
 
@@ -41,32 +43,69 @@ void read_ahead(const View& view, const Chunk& chunk) {
   }
 }
 
-/// Moves all chunks; returns the bytes that the metadata say are zeros, which no thread had to look at.
-Result<std::uint64_t> submit_all(const View& view, Chunker& chunker, ImageWriter& writer, ChunkMover& mover,
-                                 const CopyOptions& options, std::uint64_t total) {
-  std::uint64_t zero = 0;
-  while (auto chunk = QC_TRY(chunker.next())) {
-    if (options.stop.stop_requested()) {
-      return fail(ErrorKind::interrupted, "the copy was stopped");
-    }
-    if (chunk->action == ChunkAction::zero || chunk->action == ChunkAction::lost) {
-      zero += chunk->range.length;
-      QC_TRY(writer.zero(chunk->range));
-      if (chunk->action == ChunkAction::lost) {
-        mover.tell_lost(chunk->pieces.front(), format::describe(chunk->pieces.front().fault));
+/// One copy: each chunk goes to who can do it best.
+class ViewCopy {
+ public:
+  ViewCopy(const View& view, ImageWriter& writer, const CopyOptions& options, std::uint64_t total)
+      : view_(view),
+        writer_(writer),
+        options_(options),
+        total_(total),
+        mover_(view, writer, std::max(1U, options.threads), options.lost),
+        gathered_(view, writer, [this](std::uint64_t bytes) { report(bytes); }, options.stop) {}
+
+  Result<CopyTotals> run(Chunker& chunker) {
+    while (auto chunk = QC_TRY(chunker.next())) {
+      if (options_.stop.stop_requested()) {
+        return fail(ErrorKind::interrupted, "the copy was stopped");
       }
-      continue;
+      QC_TRY(hand_on(*std::move(chunk)));
+      report(0);
     }
-    if (chunk->action == ChunkAction::copy) {
-      read_ahead(view, *chunk);
+    const CopyTotals in_file_order = QC_TRY(gathered_.finish());
+    const CopyTotals in_guest_order = QC_TRY(mover_.finish());
+    return CopyTotals{.copied = in_file_order.copied + in_guest_order.copied,
+                      .cloned = in_guest_order.cloned,
+                      .zero = in_file_order.zero + in_guest_order.zero + zero_};
+  }
+
+ private:
+  Result<void> hand_on(Chunk chunk) {
+    if (chunk.action == ChunkAction::zero || chunk.action == ChunkAction::lost) {
+      zero_ += chunk.range.length;  // the metadata say so: no thread has to look at it
+      QC_TRY(writer_.zero(chunk.range));
+      if (chunk.action == ChunkAction::lost) {
+        mover_.tell_lost(chunk.pieces.front(), format::describe(chunk.pieces.front().fault));
+      }
+      return {};
     }
-    QC_TRY(mover.submit(*std::move(chunk)));
-    if (options.progress) {
-      options.progress(mover.moved(), total);
+    if (chunk.action == ChunkAction::clone) {
+      return mover_.submit(std::move(chunk));
+    }
+    // Only the mover knows how to salvage.
+    if (writer_.takes_any_order() && !options_.lost) {
+      return gathered_.add(chunk);
+    }
+    read_ahead(view_, chunk);
+    return mover_.submit(std::move(chunk));
+  }
+
+  void report(std::uint64_t gathered_more) {
+    gathered_moved_ += gathered_more;
+    if (options_.progress) {
+      options_.progress(mover_.moved() + gathered_moved_, total_);
     }
   }
-  return zero;
-}
+
+  const View& view_;
+  ImageWriter& writer_;
+  const CopyOptions& options_;
+  std::uint64_t total_;
+  ChunkMover mover_;
+  GatheredCopy gathered_;
+  std::uint64_t gathered_moved_ = 0;
+  std::uint64_t zero_ = 0;
+};
 
 /// Asks the file system itself, layer by layer: no flag says which pairs of files may share blocks.
 Result<CloneSources> clone_sources(const View& view, const ImageWriter& writer) {
@@ -88,10 +127,7 @@ Result<CloneSources> clone_sources(const View& view, const ImageWriter& writer) 
 Result<CopyTotals> copy_view(const View& view, ImageWriter& writer, const CopyOptions& options) {
   const std::uint64_t total = QC_TRY(stored_bytes(view, options));
   Chunker chunker(view, QC_TRY(clone_sources(view, writer)), on_loss(options));
-  ChunkMover mover(view, writer, std::max(1U, options.threads), options.lost);
-  const std::uint64_t zero = QC_TRY(submit_all(view, chunker, writer, mover, options, total));
-  CopyTotals totals = QC_TRY(mover.finish());
-  totals.zero += zero;
+  const CopyTotals totals = QC_TRY(ViewCopy(view, writer, options, total).run(chunker));
   QC_TRY(writer.finish());
   if (options.stop.stop_requested()) {
     return fail(ErrorKind::interrupted, "the copy was stopped");

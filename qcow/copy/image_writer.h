@@ -26,6 +26,9 @@ class ImageWriter {
 
   [[nodiscard]] virtual const WritableFile& file() const noexcept = 0;
 
+  /// Whether place() is thread-safe, takes ranges in any order, and places all of a range together.
+  [[nodiscard]] virtual bool takes_any_order() const noexcept { return false; }
+
   /// Where the bytes from guest.start on go; for `guest.length` bytes or fewer. What was never placed reads as zeros,
   /// and so do the bytes of a placement until they are written. Errors: io, no_space.
   [[nodiscard]] virtual Result<Placement> place(Range guest) = 0;

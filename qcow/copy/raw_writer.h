@@ -13,6 +13,7 @@ class RawWriter final : public ImageWriter {
   [[nodiscard]] static Result<std::unique_ptr<ImageWriter>> create(const WritableFile& file, std::uint64_t guest_size);
 
   [[nodiscard]] const WritableFile& file() const noexcept override { return file_; }
+  [[nodiscard]] bool takes_any_order() const noexcept override { return true; }
   [[nodiscard]] Result<Placement> place(Range guest) override { return Placement{guest.start, guest.length}; }
   [[nodiscard]] Result<void> zero(Range) override { return {}; }
   [[nodiscard]] bool takes_clones() const noexcept override { return true; }
@@ -31,6 +32,7 @@ class DeviceWriter final : public ImageWriter {
                                                                    std::uint64_t guest_size);
 
   [[nodiscard]] const WritableFile& file() const noexcept override { return file_; }
+  [[nodiscard]] bool takes_any_order() const noexcept override { return true; }
   [[nodiscard]] Result<Placement> place(Range guest) override { return Placement{guest.start, guest.length}; }
   [[nodiscard]] Result<void> zero(Range guest) override { return file_.zero(guest); }
   [[nodiscard]] bool takes_clones() const noexcept override { return false; }

@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
+
+#include "qcow/storage/direct_storage.h"
 
 namespace qchain {
 namespace {
@@ -114,6 +117,20 @@ Result<StoredRun> FileStorage::run_at(std::uint64_t offset, std::uint64_t end) c
     return all_data;  // not told, or the file changes under us: data is always a right answer
   }
   return StoredRun{range_between(offset, std::min(all_data.range.end(), static_cast<std::uint64_t>(hole))), true};
+}
+
+SharedStorage FileStorage::past_cache() const {
+  UniqueFd fd = reopen_direct(fd_.get(), O_RDONLY);
+  if (!fd.valid()) {
+    return nullptr;  // no such reading on this file system, or no more descriptors
+  }
+  const auto file = adopt(std::move(fd), name_);
+  if (!file || (*file)->size() != size_ || (*file)->identity() != identity_) {
+    return nullptr;
+  }
+  SharedStorage direct = make_direct(*file);
+  std::array<std::byte, 1> first{};
+  return direct->read(0, first) ? direct : nullptr;  // it may know O_DIRECT, but not in blocks of this size
 }
 
 void FileStorage::will_need(Range range) const noexcept {

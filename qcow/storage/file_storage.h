@@ -27,6 +27,7 @@ class FileStorage final : public Storage {
   [[nodiscard]] Result<StoredRun> run_at(std::uint64_t offset, std::uint64_t end) const override;
   void will_need(Range range) const noexcept override;
   [[nodiscard]] int descriptor() const noexcept override { return fd_.get(); }
+  [[nodiscard]] SharedStorage past_cache() const override;
 
  private:
   [[nodiscard]] std::unexpected<Error> became_shorter(std::uint64_t offset) const;

@@ -60,6 +60,10 @@ class Storage {
   /// Descriptor for the kernel's own copies (FICLONERANGE, copy_file_range, splice), or -1. Owned by this object.
   [[nodiscard]] virtual int descriptor() const noexcept = 0;
 
+  /// The same bytes, read past the page cache, which then stays as it is; reading in whole blocks of 4096 bytes into
+  /// memory aligned to that is fast. Null where that can't be had. Opens the file once more.
+  [[nodiscard]] virtual std::shared_ptr<const Storage> past_cache() const { return nullptr; }
+
   /// read(), then zeros for what lies past the end: QEMU's block layer pads every node so.
   [[nodiscard]] Result<void> read_padded(std::uint64_t offset, MutableBytes into) const;
 };

@@ -28,6 +28,7 @@ class WritableFileStorage final : public WritableStorage {
   [[nodiscard]] int descriptor() const noexcept override { return file_.descriptor(); }
 
   [[nodiscard]] Result<void> write(std::uint64_t offset, Bytes bytes) override;
+  void start_writing() noexcept override { file_.start_writing(); }
   [[nodiscard]] Result<void> zero(Range range) override { return file_.zero(range); }
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range target) override;
   [[nodiscard]] std::uint64_t clone_unit() const noexcept override { return file_.clone_unit(); }

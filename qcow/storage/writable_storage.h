@@ -18,6 +18,9 @@ class WritableStorage : public Storage {
   /// Writes all of `bytes`; past the end the storage grows. Errors: io, no_space, permission.
   [[nodiscard]] virtual Result<void> write(std::uint64_t offset, Bytes bytes) = 0;
 
+  /// Has what was written so far begin its way to the disk. A hint: makes nothing durable; may wait for the disk.
+  virtual void start_writing() noexcept {}
+
   /// Makes `range` (inside the storage) read as zeros, freeing its space where the file system can. Errors: as write().
   [[nodiscard]] virtual Result<void> zero(Range range) = 0;
 

@@ -53,6 +53,7 @@ std::optional<std::size_t> CrashCase::overlay() const {
 
 CommitRequest CrashCase::request() const {
   CommitRequest request;
+  request.threads = 1;  // the same steps in the same order, each time
   request.image = active();
   request.layers.base = base();
   if (overlay()) {

@@ -87,7 +87,7 @@ TEST_F(EverySync, OfTheBaseBeforeACheckpointIsNeeded) {
     }
   };
   // The note itself may be lost: that costs another copy of what it was about, nothing else.
-  EXPECT_EQ(needed_syncs("zero_clusters", wait_once),
+  EXPECT_EQ(needed_syncs("zeros_before_data", wait_once),
             (Names{"record", "base", "(record)", "base", "record", "overlay", "overlay", "record"}));
 }
 

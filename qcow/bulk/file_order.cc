@@ -1,0 +1,136 @@
+#include "qcow/bulk/file_order.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace qchain {
+
+namespace {
+
+constexpr std::uint64_t block = 4096;  ///< reading past the cache wants whole ones
+/// A batch in whole blocks, or a compressed cluster.
+constexpr std::uint64_t buffer_size = std::max(StoredBatches::batch_size + 2 * block, std::uint64_t{2} << 20);
+
+struct Free {
+  void operator()(std::byte* memory) const noexcept { std::free(memory); }
+};
+
+/// The work of all threads: one list of batches, from which each takes the next.
+class Reading {
+ public:
+  Reading(const View& view, Extents extents, const FileOrderSink& sink, const FileOrderOptions& options)
+      : view_(view), sink_(sink), options_(options), batches_(view, std::move(extents), options.cache) {}
+
+  Result<void> run() {
+    {
+      std::vector<std::jthread> threads(std::min<std::size_t>(options_.threads, batches_.bound()));
+      working_ = threads.size();
+      for (auto& thread : threads) {
+        thread = std::jthread([this] { work(); });
+      }
+      report_until_done();
+    }
+    return error_ ? Result<void>(std::unexpected(*std::move(error_))) : Result<void>{};
+  }
+
+ private:
+  void work() {
+    const std::unique_ptr<std::byte, Free> memory(static_cast<std::byte*>(std::aligned_alloc(block, buffer_size)));
+    Result<void> outcome = memory ? Result<void>{} : fail(ErrorKind::io, "not enough memory");
+    while (outcome) {
+      const auto batch = next();
+      if (!batch) {
+        break;
+      }
+      outcome = move(*batch, MutableBytes(memory.get(), buffer_size));
+    }
+    const std::scoped_lock lock(mutex_);
+    --working_;
+    note(std::move(outcome));
+  }
+
+  std::optional<StoredBatch> next() {
+    const std::scoped_lock lock(mutex_);
+    if (options_.stop.stop_requested()) {
+      note(fail(ErrorKind::interrupted, "interrupted"));
+    }
+    return error_ ? std::nullopt : batches_.next();
+  }
+
+  Result<void> move(const StoredBatch& batch, MutableBytes buffer) {
+    if (batch.stored.empty()) {
+      const Extent& packed = batch.parts.front();
+      QC_TRY(view_.read(packed.start, buffer.first(packed.length)));
+      QC_TRY(hand_over(packed.range(), buffer.first(packed.length)));
+      return {};
+    }
+    const Range blocks = range_between(align_down(batch.stored.start, block), align_up(batch.stored.end(), block));
+    QC_TRY(read(batch, blocks.start, buffer.first(blocks.length)));
+    for (const Extent& part : batch.parts) {
+      QC_TRY(hand_over(part.range(), buffer.subspan(part.offset - blocks.start, part.length)));
+    }
+    return {};
+  }
+
+  static Result<void> read(const StoredBatch& batch, std::uint64_t offset, MutableBytes into) {
+    // Whatever speaks against reading past the cache, the usual way may do, or says what is wrong.
+    if (batch.past != nullptr && batch.past->read_padded(offset, into)) {
+      return {};
+    }
+    return batch.file->read_padded(offset, into);
+  }
+
+  Result<void> hand_over(Range guest, Bytes bytes) {
+    QC_TRY(sink_.take(guest, bytes));
+    const std::scoped_lock lock(mutex_);
+    taken_ += guest.length;
+    changed_.notify_one();
+    return {};
+  }
+
+  void note(Result<void> outcome) {
+    if (!outcome && !error_) {
+      error_ = std::move(outcome).error();
+    }
+    changed_.notify_one();
+  }
+
+  void report_until_done() {
+    for (bool done = false; !done;) {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return taken_ > 0 || working_ == 0; });
+      done = working_ == 0;
+      const std::uint64_t taken = std::exchange(taken_, 0);
+      lock.unlock();
+      if (Result<void> told = taken > 0 && sink_.taken ? sink_.taken(taken) : Result<void>{}; !told) {
+        lock.lock();
+        note(std::move(told));
+      }
+    }
+  }
+
+  const View& view_;
+  const FileOrderSink& sink_;
+  const FileOrderOptions& options_;
+  std::mutex mutex_;  ///< guards all below
+  std::condition_variable changed_;
+  StoredBatches batches_;
+  std::size_t working_ = 0;
+  std::uint64_t taken_ = 0;  ///< since it was reported
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+Result<void> read_in_file_order(const View& view, Extents extents, const FileOrderSink& sink,
+                                const FileOrderOptions& options) {
+  return Reading(view, std::move(extents), sink, options).run();
+}
+
+}  // namespace qchain

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <stop_token>
+
+#include "qcow/bulk/stored_batches.h"
+
+namespace qchain {
+
+struct FileOrderOptions {
+  unsigned threads = 16;  ///< at least 1; each has a batch in memory
+  CacheUse cache = CacheUse::pass_by;
+  std::stop_token stop = {};  ///< asks to stop between two batches
+};
+
+/// What is done with the bytes.
+struct FileOrderSink {
+  /// Takes the bytes of a guest range; called by several threads at once, for ranges that don't overlap. They lie in
+  /// memory as they do in the file, in blocks of 4096 bytes.
+  std::function<Result<void>(Range guest, Bytes bytes)> take;
+  /// Called by the calling thread from time to time: guest bytes taken since the call before. May be empty.
+  std::function<Result<void>(std::uint64_t bytes)> taken;
+};
+
+/// Reads extents (data and compressed, of `view`) with several threads, in the order in which they lie in the layers'
+/// files. An overlay's clusters lie in the order in which they were written: by guest offset they would be read in
+/// small pieces from all over the file. Returns when all were taken. Errors: the first of reading, taking or `taken`;
+/// io, corrupt, interrupted.
+[[nodiscard]] Result<void> read_in_file_order(const View& view, Extents extents, const FileOrderSink& sink,
+                                              const FileOrderOptions& options);
+
+}  // namespace qchain

@@ -1,0 +1,57 @@
+#include "qcow/copy/gathered_copy.h"
+
+#include <utility>
+
+#include "qcow/bulk/file_order.h"
+#include "qcow/copy/zero_ranges.h"
+
+namespace qchain {
+
+namespace {
+
+constexpr std::size_t pieces_at_once = std::size_t{1} << 18;
+/// Between two hints to write: enough for neighbours to come together, and little is left for the end.
+constexpr std::uint64_t bytes_between_hints = std::uint64_t{64} << 20;
+
+}  // namespace
+
+Result<void> GatheredCopy::add(const Chunk& chunk) {
+  pieces_.insert(pieces_.end(), chunk.pieces.begin(), chunk.pieces.end());
+  return pieces_.size() >= pieces_at_once ? copy_all() : Result<void>{};
+}
+
+Result<CopyTotals> GatheredCopy::finish() {
+  QC_TRY(copy_all());
+  return CopyTotals{.copied = copied_, .cloned = 0, .zero = zero_};
+}
+
+Result<void> GatheredCopy::copy_all() {
+  const FileOrderSink sink{.take = [this](Range guest, Bytes bytes) { return take(guest, bytes); },
+                           .taken = [this](std::uint64_t bytes) -> Result<void> {
+                             moved_(bytes);
+                             return {};
+                           }};
+  return read_in_file_order(view_, std::exchange(pieces_, {}), sink, {.stop = stop_});
+}
+
+/// By several threads at once.
+Result<void> GatheredCopy::take(Range guest, Bytes bytes) {
+  const std::vector<Range> stored = nonzero_ranges(guest, bytes);
+  std::uint64_t written = 0;
+  for (const Range& range : stored) {
+    const Placement place = QC_TRY(writer_.place(range));
+    QC_TRY(writer_.file().write(place.offset, bytes.subspan(range.start - guest.start, range.length)));
+    written += range.length;
+  }
+  for (const Range& gap : gaps(guest, stored)) {
+    QC_TRY(writer_.zero(gap));
+  }
+  zero_ += guest.length - written;
+  const std::uint64_t before = copied_.fetch_add(written);
+  if (before / bytes_between_hints != (before + written) / bytes_between_hints) {
+    writer_.file().start_writing();
+  }
+  return {};
+}
+
+}  // namespace qchain

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <stop_token>
+
+#include "qcow/copy/chunk_mover.h"
+
+namespace qchain {
+
+/// Copies chunks into an image whose places are known beforehand, in the order of the layers' files, many at a time.
+/// Memory: 10 MiB of extents, and what read_in_file_order() takes. Not thread-safe.
+class GatheredCopy {
+ public:
+  using Moved = std::function<void(std::uint64_t bytes)>;  ///< guest bytes; called by the calling thread
+
+  /// `view` and `writer`, which takes any order, outlive it.
+  GatheredCopy(const View& view, ImageWriter& writer, Moved moved, std::stop_token stop)
+      : view_(view), writer_(writer), moved_(std::move(moved)), stop_(std::move(stop)) {}
+
+  /// A chunk to copy. Errors: io, corrupt, no_space, interrupted.
+  [[nodiscard]] Result<void> add(const Chunk& chunk);
+  /// Copies what is left. Errors: as add().
+  [[nodiscard]] Result<CopyTotals> finish();
+
+ private:
+  [[nodiscard]] Result<void> copy_all();
+  [[nodiscard]] Result<void> take(Range guest, Bytes bytes);
+
+  const View& view_;
+  ImageWriter& writer_;
+  Moved moved_;
+  std::stop_token stop_;
+  Extents pieces_;
+  std::atomic<std::uint64_t> copied_{0};
+  std::atomic<std::uint64_t> zero_{0};
+};
+
+}  // namespace qchain
