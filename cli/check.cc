@@ -48,8 +48,9 @@ Action declare_check(CLI::App& app) {
   add_no_backing(app, options->source);
   add_image_format(app, options->source);
   app.footer(
-      "Counts the references to every cluster of every layer, as qemu-img check does, and\n"
-      "looks at the chain as a whole. Only reads; qemu-img check -r repairs one image.\n"
+      "Counts the references to every cluster of every layer, as qemu-img check does,\n"
+      "and looks at the chain as a whole. Only reads; qemu-img check -r repairs one\n"
+      "image.\n"
       "Exit status 0: nothing wrong; 1: damage or leaks; 2: an error.\n"
       "\n"
       "Example: is this chain sound?\n"

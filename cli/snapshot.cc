@@ -75,7 +75,8 @@ Result<ExitStatus> snapshot_command(const SnapshotCommandOptions& options, Io& i
     return snapshot_running(options, io);
   }
   if (options.source.image.empty() || options.request.overlay.empty()) {
-    return std::unexpected(make_error(ErrorKind::invalid_argument, "IMAGE and OVERLAY are required")
+    const char* missing = options.source.image.empty() ? "IMAGE is required" : "OVERLAY is required";
+    return std::unexpected(make_error(ErrorKind::invalid_argument, missing)
                                .advise("or say --qmp SOCKET --disk vda=FILE for a running guest"));
   }
   SnapshotRequest request = options.request;

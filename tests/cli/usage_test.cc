@@ -70,7 +70,7 @@ INSTANTIATE_TEST_SUITE_P(Command, HelpOf, testing::ValuesIn(cli::command_names()
 
 TEST_P(HelpOf, has_usage_options_and_an_example) {
   const std::string help = output_of({GetParam(), "--help"});
-  EXPECT_THAT(help, testing::ContainsRegex("Usage: qchain " + GetParam() + " \\[OPTIONS\\] (IMAGE|BASE)"));
+  EXPECT_THAT(help, testing::ContainsRegex("Usage: qchain " + GetParam() + " \\[OPTIONS\\] \\[?(IMAGE|BASE|DIR)"));
   EXPECT_THAT(help, HasSubstr("--output human|json"));
   EXPECT_THAT(help, testing::ContainsRegex("Example:.*\n  qchain " + GetParam() + " "));
   EXPECT_EQ(help, cli::help_text(GetParam()));
