@@ -1,0 +1,1 @@
+"""scripts/demo-live: commits under a running guest, shown and checked."""
