@@ -59,6 +59,7 @@ live::LiveRequest request_of(const CommitCommandOptions& options) {
   request.bandwidth = options.bandwidth * mebibyte;
   request.timeout = std::chrono::seconds(options.live.timeout);
   request.at_timeout = options.live.at_timeout;
+  request.engine = options.live.engine;
   return request;
 }
 
@@ -126,6 +127,9 @@ Result<ExitStatus> show_plan(const CommitCommandOptions& options, live::Machine&
   CommitProgress progress(io, options.progress);
   const live::LivePlan plan = QC_TRY(live::plan_live(request_of(options), surroundings(machine, progress, {}, io)));
   print_plan(plan.plan, options.output, io.out);
+  if (options.output == OutputStyle::human) {
+    print_engine(plan.engine, io.out);
+  }
   if (!plan.plan.refusals.empty()) {
     return std::unexpected(plan.plan.refusals.front());
   }
@@ -155,6 +159,12 @@ void add_live_commit(CLI::App& app, LiveCommitOptions& options) {
       ->option_text("cancel|raise-speed|report")
       ->transform(CLI::CheckedTransformer(policies))
       ->needs(timeout);
+  const std::map<std::string, live::EngineChoice> engines{{"auto", live::EngineChoice::automatic},
+                                                          {"qemu", live::EngineChoice::qemu},
+                                                          {"clone", live::EngineChoice::clone}};
+  app.add_option("--engine", options.engine, "Who merges under a running guest; default: auto")
+      ->option_text("auto|qemu|clone")
+      ->transform(CLI::CheckedTransformer(engines));
 }
 
 }  // namespace qchain::cli

@@ -19,6 +19,7 @@ struct LiveCommitOptions {
   bool keep_overlay = false;
   std::uint64_t timeout = 0;  ///< seconds; 0: none
   live::AtTimeout at_timeout = live::AtTimeout::cancel;
+  live::EngineChoice engine = live::EngineChoice::automatic;
 };
 
 struct CommitCommandOptions;

@@ -23,7 +23,8 @@ Json layers_json(const std::vector<live::DiskLayer>& layers) {
 }
 
 Json report_json(const live::LiveReport& report) {
-  return {{"record", Json::parse(to_json(report.record))}, {"chain", layers_json(report.chain)},
+  return {{"engine", name_of(report.engine.engine)},       {"engine-reason", report.engine.reason},
+          {"record", Json::parse(to_json(report.record))}, {"chain", layers_json(report.chain)},
           {"compared", report.comparison.compared},        {"copy-seconds", report.times.copy.count()},
           {"verify-seconds", report.times.verify.count()}, {"switch-seconds", report.times.switching.count()},
           {"guest-stopped", report.guest_stopped},         {"was-finished", report.was_finished}};
@@ -58,8 +59,14 @@ void print_live_commit(const live::LiveRequest& request, const live::LiveReport&
   }
   out << (report.was_finished ? "was merged already: " : "") << outcome_text(request, report) << '\n';
   if (!report.was_finished) {
+    print_engine(report.engine, out);
     out << seconds_text(report.times) << (report.guest_stopped ? "; QEMU stopped the guest meanwhile" : "") << '\n';
   }
+}
+
+void print_engine(const live::EngineDecision& engine, std::ostream& out) {
+  const std::string why = engine.reason.empty() ? "" : " (" + printable(engine.reason) + ")";
+  out << "engine: " << name_of(engine.engine) << why << '\n';
 }
 
 void print_disks(const std::vector<live::Disk>& disks, OutputStyle style, std::ostream& out) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "live/disk_chain.h"
+#include "live/engine.h"
 #include "live/merge.h"
 #include "qcow/commit/plan_request.h"
 #include "qcow/commit/unfinished.h"
@@ -157,6 +158,7 @@ Result<void> begin_record(Context& context, const Disk& disk) {
   const Chain chain = QC_TRY(open_disk_chain(disk));
   const Selection selection = QC_TRY(select_for(context.request, disk, chain));
   const CommitPlan plan = QC_TRY(plan_unrefused(context, disk, selection));
+  context.report.engine = QC_TRY(decide_engine(context.request, context.around, disk, selection));
   context.report.anchor = record_anchor(chain, selection.base);
   context.store = context.around.records(context.report.anchor);
   CommitRecord& record = context.record();
@@ -165,6 +167,7 @@ Result<void> begin_record(Context& context, const Disk& disk) {
   record.live = LiveCommit{};
   record.live->machine = context.machine().name();
   record.live->disk = disk.name;
+  record.live->engine = context.report.engine.engine;
   return context.save();
 }
 

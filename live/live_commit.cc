@@ -2,6 +2,7 @@
 
 #include "live/begin.h"
 #include "live/disk_chain.h"
+#include "live/engine.h"
 #include "live/merge.h"
 #include "live/pivot.h"
 #include "qcow/commit/temporaries.h"
@@ -23,10 +24,11 @@ class LiveRun {
       return report();
     }
     auto unfinished = QC_TRY(find_unfinished(context_.request, disk, context_.around));
+    const bool is_begun = unfinished.has_value();
     if (unfinished) {
       take(*std::move(unfinished));
     }
-    if (!unfinished || QC_TRY(is_to_begin_anew(disk))) {
+    if (!is_begun || QC_TRY(is_to_begin_anew(disk))) {
       QC_TRY(refuse_foreign_job(disk));
       QC_TRY(begin_record(context_, disk));
     }
@@ -48,6 +50,9 @@ class LiveRun {
     if (record.live->step != LiveStep::merging || !is_unfinished(record)) {
       return false;
     }
+    if (record.live->engine == LiveEngine::clone && record.state == CommitState::relinking) {
+      return false;  // the base has its new content: only the switch is left
+    }
     if (record.live->overlay && record.live->overlay->identity == active) {
       return false;
     }
@@ -56,18 +61,17 @@ class LiveRun {
     if (job || (places && places->switched)) {
       return false;
     }
-    QC_TRY(forget_unused_overlay());
+    QC_TRY(forget_what_was_made());
     return true;
   }
 
-  /// Made by a run that was cut off before the guest got it.
-  Result<void> forget_unused_overlay() {
+  /// Made by a run that was cut off before it was used.
+  Result<void> forget_what_was_made() {
     LiveCommit& live = *context_.record().live;
-    if (!live.overlay) {
-      return {};
+    if (live.overlay) {
+      live.temporaries.push_back(*live.overlay);
+      live.overlay.reset();
     }
-    live.temporaries.push_back(*live.overlay);
-    live.overlay.reset();
     return remove_temporaries(context_.record(), *context_.store);
   }
 
@@ -119,6 +123,7 @@ class LiveRun {
   }
 
   Result<LiveReport> report() {
+    context_.report.engine.engine = context_.record().live->engine;
     context_.report.chain = QC_TRY(context_.disk()).layers;
     return std::move(context_.report);
   }
@@ -133,7 +138,8 @@ Result<LivePlan> plan_live(const LiveRequest& request, const LiveSurroundings& a
   const Chain chain = QC_TRY(open_disk_chain(disk));
   const Selection selection = QC_TRY(select_for(request, disk, chain));
   CommitPlan plan = QC_TRY(plan_on_disk(request, disk, selection, around));
-  return LivePlan{.disk = std::move(disk), .plan = std::move(plan)};
+  EngineDecision engine = QC_TRY(decide_engine(request, around, disk, selection));
+  return LivePlan{.disk = std::move(disk), .plan = std::move(plan), .engine = std::move(engine)};
 }
 
 Result<LiveReport> commit_live(const LiveRequest& request, const LiveSurroundings& around) {

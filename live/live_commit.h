@@ -29,6 +29,19 @@ enum class AtTimeout : std::uint8_t {
   report,       ///< leave the job running and say how far it is: the same command goes on with it
 };
 
+/// Which engine the user wants.
+enum class EngineChoice : std::uint8_t {
+  automatic,  ///< clone where all its conditions hold
+  qemu,
+  clone,  ///< refused where a condition does not hold
+};
+
+/// Which engine it is, and why.
+struct EngineDecision {
+  LiveEngine engine = LiveEngine::qemu;
+  std::string reason;  ///< one line; empty of an earlier run's
+};
+
 struct LiveRequest {
   std::string disk;  ///< as find_disk() takes it
   LayerChoice layers;
@@ -37,6 +50,7 @@ struct LiveRequest {
   std::uint64_t bandwidth = 0;      ///< bytes a second; 0: no limit
   std::chrono::seconds timeout{0};  ///< of the whole copying; 0: none
   AtTimeout at_timeout = AtTimeout::cancel;
+  EngineChoice engine = EngineChoice::automatic;
 };
 
 struct LiveSurroundings {
@@ -60,6 +74,7 @@ struct LiveReport {
   std::string anchor;     ///< as CommitReport has it
   Comparison comparison;  ///< of base and merged layers, before the switch where the machine can hold it
   LiveTimes times;
+  EngineDecision engine;
   std::vector<DiskLayer> chain;  ///< of the disk, as it is afterwards; bottom first
   bool was_finished = false;     ///< an earlier run had done it all
   bool guest_stopped = false;    ///< QEMU stopped the guest meanwhile (and may have resumed it)
@@ -69,6 +84,7 @@ struct LiveReport {
 struct LivePlan {
   Disk disk;
   CommitPlan plan;
+  EngineDecision engine;
 };
 [[nodiscard]] Result<LivePlan> plan_live(const LiveRequest& request, const LiveSurroundings& around);
 

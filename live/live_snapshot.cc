@@ -22,8 +22,9 @@ Result<LiveSnapshot> take_live_snapshot(Machine& machine, const std::string& dis
   taken.backing_name = QC_TRY(reference_to(active.image->storage(), taken.overlay, style));
   taken.backing_format = active.image->format();
   taken.size = active.image->size();
-  const RecordedFile made = QC_TRY(
-      make_overlay(taken.overlay, taken.size, taken.backing_name, taken.backing_format, active.image->storage()));
+  const RecordedFile made =
+      QC_TRY(make_overlay(taken.overlay, taken.size, taken.backing_name, taken.backing_format, active.image->storage(),
+                          [](const RecordedFile&) -> Result<void> { return {}; }));
   if (auto done = machine.snapshot(disk, taken.overlay); !done) {
     const auto now = find_disk(machine, disk.name);
     if (now && identity_of(now->active().file) != made.identity) {

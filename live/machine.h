@@ -50,6 +50,13 @@ struct CommitJob {
   std::uint64_t bytes_per_second = 0;  ///< 0: no limit
 };
 
+/// Another base below the layers of a disk: the base's file was replaced by one that reads as all of them.
+struct BackingSwitch {
+  std::size_t base = 0;   ///< position in Disk::layers
+  std::size_t above = 0;  ///< position of the layer that is to be backed by the new file
+  std::string empty;      ///< an empty qcow2 image without a backing file, that is put between the two
+};
+
 /// Where a job is.
 enum class Phase : std::uint8_t {
   running,
@@ -127,6 +134,13 @@ class Machine {
   [[nodiscard]] virtual Result<void> snapshot(const Disk& disk, const std::string& file) = 0;
   /// Everything written to the layer so far is in its file and on stable storage.
   [[nodiscard]] virtual Result<void> flush(const DiskLayer& layer) = 0;
+  /// Whether switch_backing() would work between these positions. Errors: unsupported, refused, locked, with the
+  /// reason.
+  [[nodiscard]] virtual Result<void> can_switch_backing(const Disk& disk, std::size_t base, std::size_t above) = 0;
+  /// Opens the file of the base's name anew, with the options that the base was opened with, the empty image over it,
+  /// and puts both below the layer; its header stays as it is until that image is committed. The guest's requests wait
+  /// for some milliseconds. What was below stays open until close(). Cut off half-way it may be called again.
+  [[nodiscard]] virtual Result<void> switch_backing(const Disk& disk, const BackingSwitch& how) = 0;
   /// Closes the images of these files, top first, as far as nothing reads through them any more.
   [[nodiscard]] virtual Result<void> close(const std::vector<std::string>& files) = 0;
 };

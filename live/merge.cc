@@ -4,17 +4,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ranges>
 
+#include "live/clone.h"
 #include "live/disk_chain.h"
+#include "live/engine.h"
 #include "qcow/chain/view.h"
+#include "qcow/commit/temporaries.h"
 #include "qcow/storage/unique_fd.h"
 
 namespace qchain::live {
 namespace {
-
-constexpr const char* as_before = "the chain is as before; the same command again starts anew";
 
 class Merge {
  public:
@@ -23,30 +25,64 @@ class Merge {
   Result<void> run() {
     disk_ = QC_TRY(context_.disk());
     JobWatch watch(context_.request, context_.around, context_.machine().handle_of(disk_));
-    auto job = QC_TRY(context_.machine().job(watch.handle()));
-    if (job && job->is_over()) {  // of a run that was cut off: how it ended, the disk tells
-      QC_TRY(context_.machine().dismiss(watch.handle()));
-      disk_ = QC_TRY(context_.disk());
-      job.reset();
-    }
+    const bool has_job = QC_TRY(find_job(watch));
     places_ = QC_TRY(places_of(context_.record(), disk_));
     if (!places_.switched) {
-      if (!job) {
-        QC_TRY(start());
+      QC_TRY(has_job ? Result<void>{} : prepare_and_start());
+      if (context_.report.comparison.same()) {
+        QC_TRY(see_through(watch));
       }
-      auto merged = copy_prove_switch(watch);
-      context_.report.guest_stopped |= watch.guest_stopped();
-      if (!merged) {
-        return std::unexpected(give_up(context_, watch, std::move(merged).error()));
-      }
+    }
+    return context_.report.comparison.same() ? confirm() : Result<void>{};
+  }
+
+ private:
+  [[nodiscard]] bool is_clone() { return context_.record().live->engine == LiveEngine::clone; }
+
+  /// What is left for the machine to merge is an empty image over the new base.
+  Result<void> put_new_base_below() {
+    if (context_.record().state < CommitState::relinking) {
+      QC_TRY(replace_base(context_, disk_, places_));
       if (!context_.report.comparison.same()) {
         return {};
       }
     }
-    return confirm();
+    const Stopwatch time(context_.report.times.switching);
+    if (!places_.inserted) {
+      QC_TRY(insert_new_base(context_, disk_, places_));
+      disk_ = QC_TRY(context_.disk());
+      places_ = QC_TRY(places_of(context_.record(), disk_));
+    }
+    return {};
   }
 
- private:
+  /// Whether one is there to be taken up. How one that is over has ended, the disk tells.
+  Result<bool> find_job(const JobWatch& watch) {
+    const auto job = QC_TRY(context_.machine().job(watch.handle()));
+    if (job && job->is_over()) {
+      QC_TRY(context_.machine().dismiss(watch.handle()));
+      disk_ = QC_TRY(context_.disk());
+      return false;
+    }
+    return job.has_value();
+  }
+
+  Result<void> prepare_and_start() {
+    if (is_clone()) {
+      QC_TRY(put_new_base_below());
+    }
+    return context_.report.comparison.same() ? start() : Result<void>{};
+  }
+
+  Result<void> see_through(JobWatch& watch) {
+    auto merged = copy_prove_switch(watch);
+    context_.report.guest_stopped |= watch.guest_stopped();
+    if (!merged) {
+      return std::unexpected(give_up(context_, watch, std::move(merged).error()));
+    }
+    return {};
+  }
+
   Result<void> start() {
     const CommitJob job{.base = places_.base,
                         .top = places_.top,
@@ -59,14 +95,16 @@ class Merge {
   Result<void> copy_prove_switch(JobWatch& watch) {
     JobState state;
     {
-      const Stopwatch time(context_.report.times.copy);
+      const Stopwatch time(is_clone() ? context_.report.times.switching : context_.report.times.copy);
       state = QC_TRY(watch.until(Phase::pending));
     }
     if (state.phase == Phase::pending) {
-      if (!QC_TRY(prove())) {
-        return watch.cancel();
+      if (!is_clone()) {  // else proved before it got the base's name
+        if (!QC_TRY(prove())) {
+          return watch.cancel();
+        }
+        QC_TRY(note_switching());
       }
-      QC_TRY(note_switching());
       const Stopwatch time(context_.report.times.switching);
       QC_TRY(context_.machine().finalize(watch.handle()));
       state = QC_TRY(watch.until(Phase::completed));
@@ -125,7 +163,7 @@ class Merge {
     if (!places.switched) {
       return std::unexpected(make_error(ErrorKind::io, "the job is over, but the guest still reads through the layers")
                                  .in(context_.disk_name)
-                                 .advise(as_before));
+                                 .advise(state_of_chain(context_.record())));
     }
     static_cast<void>(QC_TRY(open_disk_chain(after)));  // the header on disk says the same, format and all
     if (!context_.machine().abilities().holds_before_finalize) {
@@ -134,7 +172,7 @@ class Merge {
     context_.record().state = CommitState::verified;
     QC_TRY(context_.save());
     close_merged(context_);
-    return {};
+    return remove_temporaries(context_.record(), *context_.store);
   }
 
   Context& context_;
@@ -159,6 +197,13 @@ Result<Places> places_of(const CommitRecord& record, const Disk& disk) {
     return position < layers.size() && (!record.overlay || is_file(layers[position], *record.overlay));
   };
   places.switched = record.overlay && overlay_is(places.base + 1);
+  if (record.overlay && record.live && overlay_is(places.base + 2) &&
+      std::ranges::any_of(record.live->temporaries,
+                          [&](const RecordedFile& file) { return is_file(layers[places.base + 1], file); })) {
+    places.inserted = true;
+    places.top = places.base + 1;
+    return places;
+  }
   bool as_recorded = places.switched || (overlay_is(places.top + 1) == record.overlay.has_value());
   for (std::size_t i = 0; as_recorded && !places.switched && i < record.merged.size(); ++i) {
     as_recorded = places.base + 1 + i < layers.size() && is_file(layers[places.base + 1 + i], record.merged[i]);
@@ -171,6 +216,12 @@ Result<Places> places_of(const CommitRecord& record, const Disk& disk) {
                                                    record.base.path, record.merged.back().path, disk.active().file)));
   }
   return places;
+}
+
+const char* state_of_chain(const CommitRecord& record) noexcept {
+  return record.live && record.live->engine == LiveEngine::clone && record.state >= CommitState::relinking
+             ? "the base is whole, and the guest reads the same; the same command again ends it"
+             : "the chain is as before; the same command again starts anew";
 }
 
 Result<void> make_durable(Machine& machine, const DiskLayer& layer) {
@@ -189,7 +240,8 @@ Error job_failed(const Context& context, const JobState& state) {
                                                            : "the commit failed: " + state.reason;
   return make_error(is_full ? ErrorKind::no_space : ErrorKind::io, what)
       .in(context.report.record.base.path)
-      .advise(is_full ? "make room and run the same command again; guest and chain are unharmed" : as_before);
+      .advise(is_full ? "make room and run the same command again; guest and chain are unharmed"
+                      : state_of_chain(context.report.record));
 }
 
 Error give_up(const Context& context, JobWatch& watch, Error error) {
@@ -207,7 +259,7 @@ Error give_up(const Context& context, JobWatch& watch, Error error) {
   if (const auto cancelled = watch.cancel(); !cancelled) {
     return std::move(error).advise("it could not be cancelled: " + describe(cancelled.error()));
   }
-  return std::move(error).advise(std::string("cancelled; ") + as_before);
+  return std::move(error).advise(std::string("cancelled; ") + state_of_chain(context.report.record));
 }
 
 void close_files(const Context& context, const std::vector<std::string>& files) {
@@ -217,9 +269,16 @@ void close_files(const Context& context, const std::vector<std::string>& files) 
 }
 
 void close_merged(const Context& context) {
+  const CommitRecord& record = context.report.record;
   std::vector<std::string> files;
-  for (const RecordedFile& file : context.report.record.merged | std::views::reverse) {
+  if (record.live->engine == LiveEngine::clone) {
+    files.push_back(empty_image_name(record.base.path));
+  }
+  for (const RecordedFile& file : record.merged | std::views::reverse) {
     files.push_back(file.path);
+  }
+  if (record.live->engine == LiveEngine::clone) {
+    files.push_back(record.base.path);  // what had the name before; what has it now is in use
   }
   close_files(context, files);
 }

@@ -11,6 +11,7 @@ struct Places {
   std::size_t base = 0;   ///< position
   std::size_t top = 0;    ///< position; not used when switched
   bool switched = false;  ///< the overlay lies on the base
+  bool inserted = false;  ///< engine clone: the overlay lies on an empty image, and that on the new base
 };
 
 /// By the files. Errors: refused (the disk is neither as before the commit nor as after it).
@@ -32,10 +33,13 @@ struct Places {
 /// Everything that was written to the layer is on stable storage, by whatever way the machine writes.
 [[nodiscard]] Result<void> make_durable(Machine& machine, const DiskLayer& layer);
 
+/// What to say of the chain when a commit that had not come to its end was given up.
+[[nodiscard]] const char* state_of_chain(const CommitRecord& record) noexcept;
+
 /// Closes images that the disk does not read through any more, top first. They are of no use, so an error is said and
 /// no more.
 void close_files(const Context& context, const std::vector<std::string>& files);
-/// Those that the record says are merged.
+/// Those that the record says are merged, and what the commit had opened for itself.
 void close_merged(const Context& context);
 
 }  // namespace qchain::live

@@ -23,15 +23,20 @@ Result<void> take_owner_and_mode(int descriptor, const Storage& like, const std:
 }  // namespace
 
 Result<RecordedFile> make_overlay(const std::string& path, std::uint64_t size, const std::string& backing_name,
-                                  ImageFormat backing_format, const Storage& like) {
+                                  ImageFormat backing_format, const Storage& like,
+                                  const std::function<Result<void>(const RecordedFile&)>& announce) {
   const std::unique_ptr<OutputFile> output = QC_TRY(OutputFile::create(path, Existing::refuse));
-  const Qcow2Shape shape{.cluster_bits = std::nullopt,
-                         .backing = {{.name = backing_name, .format = name_of(backing_format)}}};
+  Qcow2Shape shape;
+  if (!backing_name.empty()) {
+    shape.backing = {.name = backing_name, .format = name_of(backing_format)};
+  }
   const std::unique_ptr<ImageWriter> writer = QC_TRY(Qcow2Writer::create(output->file(), size, shape));
   QC_TRY(writer->finish());
   QC_TRY(take_owner_and_mode(output->file().descriptor(), like, path));
+  const RecordedFile made = QC_TRY(recorded_file(output->file().descriptor(), path));
+  QC_TRY(announce(made));
   QC_TRY(output->publish());
-  return recorded_file(output->file().descriptor(), path);
+  return made;
 }
 
 }  // namespace qchain::live

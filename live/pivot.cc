@@ -109,9 +109,11 @@ Result<void> put_overlay_on_top(Context& context, const Disk& disk) {
   const std::string path = overlay_name(disk.active().file);
   const auto style = active.backing_reference ? style_of(*active.backing_reference) : ReferenceStyle::absolute;
   const std::string name = QC_TRY(reference_to(active.image->storage(), path, style));
-  context.record().live->overlay =
-      QC_TRY(make_overlay(path, active.image->size(), name, active.image->format(), active.image->storage()));
-  QC_TRY(context.save());
+  const auto announce = [&](const RecordedFile& overlay) {
+    context.record().live->overlay = overlay;
+    return context.save();
+  };
+  QC_TRY(make_overlay(path, active.image->size(), name, active.image->format(), active.image->storage(), announce));
   QC_TRY(context.machine().snapshot(disk, path));
   return record_merge_below(context);
 }

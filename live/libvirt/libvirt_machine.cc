@@ -65,6 +65,8 @@ class LibvirtMachine final : public Machine {
   [[nodiscard]] Result<void> set_speed(const std::string& handle, std::uint64_t bytes_per_second) override;
   [[nodiscard]] Result<void> snapshot(const Disk& disk, const std::string& file) override;
   [[nodiscard]] Result<void> flush(const DiskLayer& layer) override;
+  [[nodiscard]] Result<void> can_switch_backing(const Disk& disk, std::size_t base, std::size_t above) override;
+  [[nodiscard]] Result<void> switch_backing(const Disk& disk, const BackingSwitch& how) override;
   [[nodiscard]] Result<void> close(const std::vector<std::string>& files) override;
 
  private:
@@ -303,6 +305,15 @@ Result<void> LibvirtMachine::flush(const DiskLayer& layer) {
     return fail_errno(errno, "cannot flush", layer.file);
   }
   return {};
+}
+
+Result<void> LibvirtMachine::can_switch_backing(const Disk& disk, std::size_t, std::size_t) {
+  return std::unexpected(
+      make_error(ErrorKind::unsupported, "libvirt has no way to put another base below a running disk").in(disk.name));
+}
+
+Result<void> LibvirtMachine::switch_backing(const Disk& disk, const BackingSwitch& how) {
+  return can_switch_backing(disk, how.base, how.above);
 }
 
 Result<void> LibvirtMachine::close(const std::vector<std::string>&) {

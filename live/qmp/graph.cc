@@ -55,7 +55,11 @@ std::string absolute_name(const std::string& file, pid_t pid) {
   std::error_code error;
   for (fs::directory_iterator entry(process + "/fd", error), last; !error && entry != last; entry.increment(error)) {
     std::error_code ignored;
-    const std::string open = fs::read_symlink(entry->path(), ignored).string();
+    std::string open = fs::read_symlink(entry->path(), ignored).string();
+    constexpr std::string_view replaced = " (deleted)";  // another file has its name by now
+    if (open.ends_with(replaced)) {
+      open.resize(open.size() - replaced.size());
+    }
     if (!open.ends_with(end) || open == answer) {
       continue;
     }

@@ -2,20 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "live/qmp/events.h"
 #include "live/qmp/graph.h"
+#include "live/qmp/json_text.h"
+#include "live/qmp/node_options.h"
 #include "live/qmp/refusal.h"
 
 namespace qchain::live::qmp {
-namespace {
 
-/// At most 31 characters, as QEMU has it.
 std::string unused_node_name() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return fmt::format("qchain-{:x}", std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
-
-}  // namespace
 
 Result<Json> QmpMachine::ask(const std::string& command, Json arguments) {
   Answer answer = QC_TRY(client_->execute(command, std::move(arguments)));
@@ -102,11 +102,17 @@ Result<void> QmpMachine::set_speed(const std::string& handle, std::uint64_t byte
   return order("block-job-set-speed", {{"device", handle}, {"speed", bytes_per_second}});
 }
 
-/// QEMU opens the overlay as it has the active image open: cache, discard and AIO as they are there.
+/// QEMU opens the overlay as it has the active image open: cache, discard and AIO as they are there. The node's name
+/// tells which image that was, so that its options are known later.
 Result<void> QmpMachine::snapshot(const Disk& disk, const std::string& file) {
+  std::set<std::string> taken;
+  for (const Json& node : QC_TRY(ask("query-named-block-nodes", {{"flat", true}}))) {
+    taken.insert(text_of(node, "node-name"));
+  }
+  const auto name = derived_name(disk.active().node, Origin::snapshot, taken);
   return order("blockdev-snapshot-sync", {{"node-name", disk.active().node},
                                           {"snapshot-file", file},
-                                          {"snapshot-node-name", unused_node_name()},
+                                          {"snapshot-node-name", name.value_or(unused_node_name())},
                                           {"format", "qcow2"},
                                           {"mode", "existing"}});
 }

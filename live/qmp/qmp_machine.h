@@ -8,6 +8,9 @@
 
 namespace qchain::live::qmp {
 
+/// At most 31 characters, as QEMU has it, and `-f` behind it.
+[[nodiscard]] std::string unused_node_name();
+
 /// A QEMU by its monitor.
 class QmpMachine final : public Machine {
  public:
@@ -29,6 +32,8 @@ class QmpMachine final : public Machine {
   [[nodiscard]] Result<void> set_speed(const std::string& handle, std::uint64_t bytes_per_second) override;
   [[nodiscard]] Result<void> snapshot(const Disk& disk, const std::string& file) override;
   [[nodiscard]] Result<void> flush(const DiskLayer& layer) override;
+  [[nodiscard]] Result<void> can_switch_backing(const Disk& disk, std::size_t base, std::size_t above) override;
+  [[nodiscard]] Result<void> switch_backing(const Disk& disk, const BackingSwitch& how) override;
   [[nodiscard]] Result<void> close(const std::vector<std::string>& files) override;
 
  private:

@@ -57,7 +57,7 @@ bool is_missing(const Refusal& refusal) noexcept {
 }
 
 bool is_in_use(const Refusal& refusal) noexcept {
-  return refusal.text.contains("is in use");
+  return refusal.text.contains("is in use") || refusal.text.contains("is busy: node is used as");
 }
 
 Error in_users_words(const Refusal& refusal, const std::string& machine) {

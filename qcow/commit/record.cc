@@ -237,6 +237,8 @@ json live_to_json(const std::optional<LiveCommit>& live) {
   return {{"machine", name_to_json(live->machine)},
           {"disk", name_to_json(live->disk)},
           {"step", step_names[static_cast<std::size_t>(live->step)]},
+          {"engine", name_of(live->engine)},
+          {"new-base", optional_file_to_json(live->new_base)},
           {"overlay", optional_file_to_json(live->overlay)},
           {"temporaries", std::move(temporaries)}};
 }
@@ -257,6 +259,8 @@ std::optional<LiveCommit> live_from_json(const json& value) {
   LiveCommit live{.machine = name_from_json(value.at("machine")),
                   .disk = name_from_json(value.at("disk")),
                   .step = step_from_json(value.at("step")),
+                  .engine = value.value("engine", "qemu") == "clone" ? LiveEngine::clone : LiveEngine::qemu,
+                  .new_base = optional_file_from_json(value.value("new-base", json())),
                   .overlay = optional_file_from_json(value.at("overlay")),
                   .temporaries = {}};
   for (const json& file : value.at("temporaries")) {
@@ -306,6 +310,10 @@ CommitRecord record_from_json(const json& value) {
 }
 
 }  // namespace
+
+const char* name_of(LiveEngine engine) noexcept {
+  return engine == LiveEngine::clone ? "clone" : "qemu";
+}
 
 const char* name_of(CommitState state) noexcept {
   return state_names[static_cast<std::size_t>(state)];

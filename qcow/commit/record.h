@@ -88,11 +88,20 @@ enum class LiveStep : std::uint8_t {
   pivoted,   ///< the guest goes on in the base, which can't be compared with the merged layers any more
 };
 
+/// Who moves the bytes of a commit under a running guest.
+enum class LiveEngine : std::uint8_t {
+  qemu,   ///< QEMU, into the base
+  clone,  ///< qchain, into a new file beside the base that shares its blocks and then takes its name
+};
+[[nodiscard]] const char* name_of(LiveEngine engine) noexcept;
+
 /// What only a commit under a running guest has.
 struct LiveCommit {
   std::string machine;  ///< the running guest, for messages
   std::string disk;
   LiveStep step = LiveStep::merging;
+  LiveEngine engine = LiveEngine::qemu;
+  std::optional<RecordedFile> new_base;   ///< engine clone: what takes the base's name once it is whole and proved
   std::optional<RecordedFile> overlay;    ///< made for a pivot: until then the guest writes to it
   std::vector<RecordedFile> temporaries;  ///< made by the commit; nothing of theirs is needed any more
   friend bool operator==(const LiveCommit&, const LiveCommit&) = default;
@@ -129,6 +138,10 @@ struct CommitRecord {
 /// A file system's device number may be another one after the machine was started again. Where the recorded path still
 /// has the recorded inode, the number is set to what it is now, for all files that had the old one.
 void renumber_devices(CommitRecord& record);
+
+/// Where the record's new base has taken the base's name since it was written: makes that durable, and the record says
+/// so. The base is whole then, and only the switch is left. Errors: io.
+[[nodiscard]] Result<void> adopt_new_base(CommitRecord& record);
 
 /// Where the record of a base is kept; a seam, so that tests can crash between any two writes.
 class RecordStore {

@@ -58,6 +58,7 @@ Result<std::optional<CommitRecord>> FileRecordStore::load() const {
   const std::string text = QC_TRY(read_all(fd.get(), path_));
   CommitRecord record = QC_TRY_IN(path_, parse_record(text));
   renumber_devices(record);
+  QC_TRY(adopt_new_base(record));
   return record;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "qcow/commit/record.h"
+#include "qcow/storage/output_file.h"
 
 namespace qchain {
 
@@ -33,6 +34,9 @@ std::vector<RecordedFile*> files_of(CommitRecord& record) {
   if (record.live) {
     if (record.live->overlay) {
       files.push_back(&*record.live->overlay);
+    }
+    if (record.live->new_base) {
+      files.push_back(&*record.live->new_base);
     }
     std::ranges::transform(record.live->temporaries, std::back_inserter(files),
                            [](RecordedFile& file) { return &file; });
@@ -63,6 +67,20 @@ void renumber_devices(CommitRecord& record) {
   for (RecordedFile* file : files_of(record)) {
     renumber(file->identity);
   }
+}
+
+Result<void> adopt_new_base(CommitRecord& record) {
+  struct stat status{};
+  if (!record.live || !record.live->new_base || ::lstat(record.base.path.c_str(), &status) != 0 ||
+      FileIdentity{.device = status.st_dev, .inode = status.st_ino} != record.live->new_base->identity) {
+    return {};
+  }
+  QC_TRY(sync_folder_of(record.base.path));  // whatever is built on it must not outlive it in a power cut
+  record.base = recorded_as(status, record.base.path);
+  record.live->new_base.reset();
+  record.state = std::max(record.state, CommitState::relinking);
+  record.moved_to = record.view_size;
+  return {};
 }
 
 Result<RecordedFile> recorded_file(int descriptor, const std::string& path) {

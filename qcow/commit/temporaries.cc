@@ -8,7 +8,14 @@
 namespace qchain {
 
 Result<void> remove_temporaries(CommitRecord& record, RecordStore& store) {
-  if (!record.live || record.live->temporaries.empty()) {
+  if (!record.live) {
+    return {};
+  }
+  if (record.live->new_base) {  // of a run that was cut off before it took the base's name
+    record.live->temporaries.push_back(*record.live->new_base);
+    record.live->new_base.reset();
+  }
+  if (record.live->temporaries.empty()) {
     return {};
   }
   for (const RecordedFile& file : record.live->temporaries) {

@@ -1,98 +1,15 @@
+#include "tests/live/bare/commit_live.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
-#include "live/live_commit.h"
-#include "live/qmp/open.h"
-#include "qcow/commit/commit.h"
 #include "qcow/commit/retire.h"
-#include "tests/live/bare/bare_qemu.h"
-#include "tests/live/bare/cut_off_machine.h"
 #include "tests/support/files.h"
 #include "tests/support/qemu.h"
 
 namespace qchain::test {
 namespace {
-
-using live::AtTimeout;
-using live::Ending;
-using live::LiveReport;
-using live::LiveRequest;
-
-class CommitLive : public BareLab {
- protected:
-  /// A run of qchain; what it says is in said_.
-  Result<LiveReport> commit(const LiveRequest& request, CutOffMachine& machine) {
-    said_.clear();
-    auto report = live::commit_live(request, {.machine = machine,
-                                              .records = records,
-                                              .progress = [](std::uint64_t, std::uint64_t) {},
-                                              .verify_progress = [](std::uint64_t, std::uint64_t) {},
-                                              .say = [this](const std::string& line) { said_.push_back(line); },
-                                              .stop = stop_.get_token()});
-    machine.disconnect();  // QEMU talks to one at a time
-    return report;
-  }
-  Result<LiveReport> commit(const LiveRequest& request) {
-    CutOffMachine machine(open());
-    return commit(request, machine);
-  }
-  [[nodiscard]] std::unique_ptr<live::Machine> open() const {
-    auto machine = live::open_qmp(qemu_->socket());
-    if (!machine) {
-      throw std::runtime_error(describe(machine.error()));
-    }
-    return *std::move(machine);
-  }
-  [[nodiscard]] static LiveRequest below_active() {
-    LiveRequest request;
-    request.disk = disk;
-    request.layers = {.base = "vda[1]", .top = "vda[3]"};
-    return request;
-  }
-  [[nodiscard]] static LiveRequest active(Ending ending) {
-    LiveRequest request;
-    request.disk = disk;
-    request.ending = ending;
-    return request;
-  }
-  [[nodiscard]] std::vector<std::string> chain_in_qemu() const {
-    std::vector<std::string> names;
-    const auto machine = open();
-    const auto disks = machine->disks();
-    for (const live::DiskLayer& layer : disks->at(0).layers) {
-      names.push_back(std::filesystem::path(layer.file).filename().string());
-    }
-    return names;
-  }
-  [[nodiscard]] bool job_is_left() const { return !qemu_->ask("query-jobs").empty(); }
-  [[nodiscard]] std::optional<CommitRecord> record() const { return *FileRecordStore(file("base.raw")).load(); }
-  [[nodiscard]] static std::unique_ptr<RecordStore> records(const std::string& base) {
-    return std::make_unique<FileRecordStore>(base);
-  }
-  /// What finishes it when the guest is no more.
-  [[nodiscard]] Result<CommitReport> commit_offline() const {
-    FileGate looking(Locking::none);
-    FileWritingGate working;
-    CommitRequest request;
-    request.image = file("c.qcow2");
-    request.layers = {.base = file("base.raw"), .top = file("b.qcow2")};
-    return qchain::commit(request,
-                          {.looking = looking, .working = working, .records = records, .progress = {}, .stop = {}});
-  }
-  void expect_all_in_base() {
-    EXPECT_EQ(chain_in_qemu(), (std::vector<std::string>{"base.raw", "c.qcow2"}));
-    EXPECT_FALSE(job_is_left());
-    EXPECT_EQ(record()->state, CommitState::verified);
-    qemu_->guest("flush");
-    expect_reads_as_before(file("c.qcow2"));
-  }
-
-  std::vector<std::string> said_;
-  std::stop_source stop_;
-};
-
-const std::vector<std::string> whole_chain{"base.raw", "a.qcow2", "b.qcow2", "c.qcow2"};
 
 TEST_F(CommitLive, MergesBelowTheActiveImage) {
   start();

@@ -67,6 +67,12 @@ class CutOffMachine final : public live::Machine {
     before_flush();
     return reached([&] { return machine_->flush(layer); });
   }
+  [[nodiscard]] Result<void> can_switch_backing(const live::Disk& disk, std::size_t base, std::size_t above) override {
+    return reached([&] { return machine_->can_switch_backing(disk, base, above); });
+  }
+  [[nodiscard]] Result<void> switch_backing(const live::Disk& disk, const live::BackingSwitch& how) override {
+    return reached([&] { return machine_->switch_backing(disk, how); });
+  }
   [[nodiscard]] Result<void> close(const std::vector<std::string>& files) override {
     return reached([&] { return machine_->close(files); });
   }

@@ -1,0 +1,388 @@
+// Commits that replace the base instead of writing to it: on an XFS that shares blocks.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "qcow/commit/retire.h"
+#include "tests/live/bare/commit_live.h"
+#include "tests/support/loop_xfs.h"
+#include "tests/support/seed.h"
+
+namespace qchain::test {
+namespace {
+
+using testing::HasSubstr;
+
+/// Fails at the n-th save, as if qchain had been killed there: before it, or right after it.
+class CutOffStore final : public RecordStore {
+ public:
+  CutOffStore(const std::string& base, std::size_t& saves, bool saves_then)
+      : store_(base), saves_(saves), last_(saves_then) {}
+  [[nodiscard]] Result<std::optional<CommitRecord>> load() const override { return store_.load(); }
+  [[nodiscard]] Result<void> save(const CommitRecord& record) override {
+    if (saves_ == 0) {
+      return fail(ErrorKind::io, "cut off by the test");
+    }
+    --saves_;
+    if (saves_ == 0 && !last_) {
+      return fail(ErrorKind::io, "cut off by the test");
+    }
+    return store_.save(record);
+  }
+
+ private:
+  FileRecordStore store_;
+  std::size_t& saves_;
+  bool last_;
+};
+
+class CloneLive : public CommitLive {
+ protected:
+  void SetUp() override {
+    if (!xfs_.ok()) {
+      GTEST_SKIP() << "no XFS here that shares blocks: " << xfs_.reason();
+    }
+    folder_ = xfs_.path();
+    CommitLive::SetUp();
+  }
+  void TearDown() override { qemu_.reset(); }
+
+  [[nodiscard]] static LiveRequest by_clone(LiveRequest request) {
+    request.engine = EngineChoice::clone;
+    return request;
+  }
+  [[nodiscard]] static LiveRequest below() { return by_clone(below_active()); }
+  [[nodiscard]] std::uint64_t inode_of(const std::string& name) const {
+    struct stat status{};
+    return ::stat(file(name).c_str(), &status) == 0 ? status.st_ino : 0;
+  }
+  /// Images and the record only.
+  void expect_nothing_left() const {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      EXPECT_EQ(entry.path().filename().string().find("qchain-"), std::string::npos) << entry.path();
+    }
+  }
+  void expect_closed() const {
+    for (const auto& node : qemu_->ask("query-named-block-nodes", {{"flat", true}})) {
+      const std::string name = node.at("node-name");
+      EXPECT_TRUE(name.starts_with("n4") || name.starts_with("n1.qchain-b") || name.contains("qchain-s")) << name;
+    }
+  }
+  /// Every call in a campaign ($QCHAIN_LIVE_KILLS), else some, other ones in every run.
+  [[nodiscard]] static std::size_t stride() { return std::getenv("QCHAIN_LIVE_KILLS") != nullptr ? 1 : 5; }
+  [[nodiscard]] static std::size_t first_call() {
+    static const std::size_t first = announced_seed() % stride();
+    return first;
+  }
+  void begin_again() {
+    qemu_.reset();
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      std::filesystem::remove(entry.path());
+    }
+    CommitLive::SetUp();
+    start();
+  }
+  void expect_refused(const std::string& why) {
+    const std::uint64_t base = inode_of("base.raw");
+    const auto refused = commit(below());
+    ASSERT_FALSE(refused) << why;
+    EXPECT_THAT(describe(refused.error()), HasSubstr(why));
+    EXPECT_EQ(inode_of("base.raw"), base);
+    EXPECT_FALSE(record());
+    expect_nothing_left();
+  }
+  /// Without a word of the user's, the other engine does it, and says why.
+  void expect_done_by_qemu(const std::string& why) {
+    const auto report = commit(below_active());
+    ASSERT_TRUE(report) << describe(report.error());
+    EXPECT_EQ(report->engine.engine, LiveEngine::qemu);
+    EXPECT_THAT(report->engine.reason, HasSubstr(why));
+    expect_all_in_base();
+  }
+
+  LoopXfs xfs_;
+};
+
+TEST_F(CloneLive, ReplacesTheBaseBelowTheActiveImage) {
+  start();
+  const std::uint64_t before = inode_of("base.raw");
+  const auto report = commit(below_active());
+  ASSERT_TRUE(report) << describe(report.error());
+  EXPECT_EQ(report->engine.engine, LiveEngine::clone) << report->engine.reason;
+  EXPECT_GT(report->comparison.compared, 0U);
+  EXPECT_GT(report->record.outcome.cloned, 0U);
+  EXPECT_NE(inode_of("base.raw"), before);
+  expect_all_in_base();
+  expect_nothing_left();
+  expect_closed();
+  const auto info = live::qmp::Json::parse(qemu_img({"info", "-U", "--output=json", file("c.qcow2")}));
+  EXPECT_EQ(info["backing-filename"], "base.raw");
+  EXPECT_EQ(info["backing-filename-format"], "raw");
+  EXPECT_TRUE(commit(below_active())->was_finished);
+  FileRecordStore records(file("base.raw"));
+  const auto retired = retire(records, {});
+  ASSERT_TRUE(retired) << describe(retired.error());
+  expect_reads_as_before(file("c.qcow2"));
+}
+
+TEST_F(CloneLive, TheSwitchKeepsQemusOptions) {
+  start();
+  const auto cache_of = [&](const std::string& node) {
+    for (const auto& each : qemu_->ask("query-named-block-nodes", {{"flat", true}})) {
+      if (each.at("node-name") == node) {
+        return each.at("cache").dump() + each.at("detect_zeroes").dump() + each.at("ro").dump();
+      }
+    }
+    return std::string("no node");
+  };
+  const std::string overlay = cache_of("n4");
+  const std::string base = cache_of("n1");
+  ASSERT_TRUE(commit(below()));
+  EXPECT_EQ(cache_of("n4"), overlay);
+  EXPECT_EQ(cache_of("n1.qchain-b1"), base);
+  qemu_->guest("write -P 7 8M 1M");  // a discard that became "ignore" would leave the file's blocks
+  qemu_->guest("flush");
+  const std::uint64_t full = std::filesystem::file_size(file("c.qcow2"));
+  struct stat written{};
+  ASSERT_EQ(::stat(file("c.qcow2").c_str(), &written), 0);
+  qemu_->guest("discard 8M 1M");
+  qemu_->guest("flush");
+  struct stat discarded{};
+  ASSERT_EQ(::stat(file("c.qcow2").c_str(), &discarded), 0);
+  EXPECT_LT(discarded.st_blocks, written.st_blocks) << full;
+}
+
+TEST_F(CloneLive, AgainAndAgainWithSnapshotsBetween) {
+  start();
+  ASSERT_TRUE(commit(below()));
+  for (const char* name : {"d.qcow2", "e.qcow2"}) {
+    FileRecordStore records(file("base.raw"));
+    ASSERT_TRUE(retire(records, {}));
+    create_overlay(file(name), chain_in_qemu().back(), "qcow2");
+    {
+      const auto machine = open();
+      const auto disks = machine->disks();
+      ASSERT_TRUE(machine->snapshot(disks->at(0), file(name)));
+    }
+    qemu_->guest("write -P 8 24M 1M");
+    LiveRequest request = below();
+    request.layers = {.base = "1", .top = "2"};
+    const auto report = commit(request);
+    ASSERT_TRUE(report) << describe(report.error());
+    qemu_io(file("before"), {"write -P 8 24M 1M"}, "raw");
+    qemu_->guest("flush");
+    expect_reads_as_before(file(name));
+    expect_nothing_left();
+  }
+}
+
+TEST_F(CloneLive, PivotsToTheNewBase) {
+  start();
+  CutOffMachine machine(open());
+  machine.before_pivot = [&] { qemu_->guest("write -P 9 20M 1M"); };
+  const auto report = commit(by_clone(active(Ending::pivot)), machine);
+  ASSERT_TRUE(report) << describe(report.error());
+  EXPECT_EQ(report->engine.engine, LiveEngine::clone);
+  EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
+  EXPECT_FALSE(job_is_left());
+  expect_nothing_left();
+  qemu_->guest("write -P 10 21M 64k");
+  qemu_->guest("flush");
+  qemu_io(file("before"), {"write -P 9 20M 1M", "write -P 10 21M 64k"}, "raw");
+  expect_reads_as_before(file("base.raw"), "raw");
+}
+
+TEST_F(CloneLive, CutOffAtAnyCallTheSameCommandCompletes) {
+  start();
+  for (std::size_t calls = first_call();; calls += stride()) {
+    SCOPED_TRACE("cut off after " + std::to_string(calls) + " calls");
+    CutOffMachine machine(open(), calls);
+    static_cast<void>(commit(below(), machine));
+    const auto again = commit(below());
+    ASSERT_TRUE(again) << describe(again.error());
+    expect_all_in_base();
+    expect_nothing_left();
+    expect_closed();
+    if (!machine.was_cut_off()) {
+      EXPECT_GT(calls, 12U);
+      break;
+    }
+    begin_again();
+  }
+}
+
+TEST_F(CloneLive, ThePivotCutOffAtAnyCallCompletes) {
+  start();
+  for (std::size_t calls = first_call();; calls += stride()) {
+    SCOPED_TRACE("cut off after " + std::to_string(calls) + " calls");
+    CutOffMachine machine(open(), calls);
+    static_cast<void>(commit(by_clone(active(Ending::pivot)), machine));
+    const auto again = commit(by_clone(active(Ending::pivot)));
+    ASSERT_TRUE(again) << describe(again.error());
+    EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
+    expect_nothing_left();
+    qemu_->guest("flush");
+    expect_reads_as_before(file("base.raw"), "raw");
+    if (!machine.was_cut_off()) {
+      EXPECT_GT(calls, 20U);
+      break;
+    }
+    begin_again();
+  }
+}
+
+/// Killed before and after every save of the record, alone and together with QEMU.
+TEST_F(CloneLive, CutOffAtAnySaveItIsCompletedLiveOrOffline) {
+  start();
+  // In a campaign each both ways.
+  for (std::size_t round = 2;; ++round) {
+    const bool is_campaign = stride() == 1;
+    for (const bool with_qemu : is_campaign ? std::vector{false, true} : std::vector{(round + first_call()) % 3 == 0}) {
+      SCOPED_TRACE("cut off at save " + std::to_string(round / 2) + (round % 2 == 0 ? ", before it" : ", after it") +
+                   (with_qemu ? ", with QEMU" : ""));
+      std::size_t saves = round / 2;
+      records_ = [&](const std::string& base) { return std::make_unique<CutOffStore>(base, saves, round % 2 == 1); };
+      const bool done = commit(below()).has_value();
+      records_ = records;
+      if (with_qemu) {
+        qemu_.reset();
+        expect_reads_as_before(file("c.qcow2"));
+        const auto offline = commit_offline();
+        ASSERT_TRUE(offline) << describe(offline.error());
+        expect_reads_as_before(file("c.qcow2"));
+        EXPECT_TRUE(run({"qemu-img", "check", "-q", file("c.qcow2")}).ok());
+      } else {
+        const auto again = commit(below());
+        ASSERT_TRUE(again) << describe(again.error());
+        expect_all_in_base();
+      }
+      expect_nothing_left();
+      if (done) {
+        EXPECT_GT(round, 10U);
+        return;
+      }
+      begin_again();
+    }
+  }
+}
+
+TEST_F(CloneLive, WhatWasFlippedInTheNewBaseIsFoundBeforeItTakesTheName) {
+  start();
+  const std::uint64_t base = inode_of("base.raw");
+  bool flipped = false;
+  CutOffMachine machine(open());
+  said_.clear();
+  const auto report = live::commit_live(below(), {.machine = machine,
+                                                  .records = records,
+                                                  .progress =
+                                                      [&](std::uint64_t done, std::uint64_t total) {
+                                                        if (done == total && !flipped) {
+                                                          flipped = true;
+                                                          poke(file("base.raw.qchain-new"), 7'500'000,
+                                                               bytes_of("X"));  // of the base alone
+                                                        }
+                                                      },
+                                                  .verify_progress = [](std::uint64_t, std::uint64_t) {},
+                                                  .say = [](const std::string&) {},
+                                                  .stop = {}});
+  machine.disconnect();
+  ASSERT_TRUE(report) << describe(report.error());
+  ASSERT_TRUE(flipped);
+  EXPECT_EQ(report->comparison.different, 1U);
+  EXPECT_EQ(inode_of("base.raw"), base);
+  EXPECT_EQ(chain_in_qemu(), whole_chain);
+  expect_nothing_left();
+  expect_reads_as_before(file("c.qcow2"));
+  const auto again = commit(below());
+  ASSERT_TRUE(again) << describe(again.error());
+  expect_all_in_base();
+}
+
+TEST_F(CloneLive, InterruptedItLeavesNothing) {
+  start();
+  stop_.request_stop();
+  const auto report = commit(below());
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::interrupted);
+  EXPECT_THAT(describe(report.error()), HasSubstr("the chain is as before"));
+  EXPECT_EQ(chain_in_qemu(), whole_chain);
+  expect_nothing_left();
+}
+
+TEST_F(CloneLive, NodesWithoutNamesAreNotSwitched) {
+  start(BareQemu::Nodes::drive);
+  expect_refused("no name of its own");
+  expect_done_by_qemu("no name of its own");
+}
+
+TEST_F(CloneLive, ABaseWithAnotherHardLinkIsNotReplaced) {
+  start();
+  std::filesystem::create_hard_link(file("base.raw"), file("link.raw"));
+  expect_refused("has 2 hard links");
+  expect_done_by_qemu("has 2 hard links");
+}
+
+TEST_F(CloneLive, ABaseWithExtendedAttributesIsNotReplaced) {
+  start();
+  ASSERT_EQ(::setxattr(file("base.raw").c_str(), "user.label", "x", 1, 0), 0);
+  expect_refused("extended attributes");
+  expect_done_by_qemu("extended attributes");
+}
+
+TEST_F(CloneLive, ANodeThatWasAddedWhileQemuRanIsNotSwitched) {
+  start();
+  create_overlay(file("d.qcow2"), "c.qcow2", "qcow2");
+  qemu_->ask("blockdev-snapshot-sync", {{"node-name", "n4"},
+                                        {"snapshot-file", file("d.qcow2")},
+                                        {"snapshot-node-name", "theirs"},
+                                        {"format", "qcow2"},
+                                        {"mode", "existing"}});
+  LiveRequest request = below();
+  request.layers = {.base = "1", .top = "4"};
+  const auto refused = commit(request);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(describe(refused.error()), HasSubstr("not on QEMU's command line"));
+}
+
+TEST_F(CloneLive, AJobThatRunsIsInTheWay) {
+  start();
+  qemu_->ask("block-commit", {{"job-id", "theirs"},
+                              {"device", "n4"},
+                              {"base-node", "n1"},
+                              {"top-node", "n2"},
+                              {"speed", 1},
+                              {"auto-dismiss", false}});
+  expect_refused("a block job runs");
+}
+
+TEST_F(CloneLive, AnImageThatHangsOnALayerIsInTheWay) {
+  start();
+  create_overlay(file("other.qcow2"), "a.qcow2", "qcow2");
+  expect_refused("hangs on it too");
+}
+
+/// On the file system of temporary files.
+class CloneLiveElsewhere : public CommitLive {};
+
+TEST_F(CloneLiveElsewhere, WithoutSharedBlocksQemuDoesIt) {
+  start();
+  LiveRequest request = below_active();
+  request.engine = EngineChoice::clone;
+  const auto shared = commit(request);
+  if (shared) {
+    GTEST_SKIP() << "the folder for temporary files shares blocks";
+  }
+  EXPECT_THAT(describe(shared.error()), HasSubstr("--engine=qemu does without"));
+  const auto report = commit(below_active());
+  ASSERT_TRUE(report) << describe(report.error());
+  EXPECT_EQ(report->engine.engine, LiveEngine::qemu);
+  EXPECT_THAT(report->engine.reason, HasSubstr("not clone: "));
+  expect_all_in_base();
+}
+
+}  // namespace
+}  // namespace qchain::test

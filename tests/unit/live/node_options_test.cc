@@ -1,0 +1,65 @@
+#include "live/qmp/node_options.h"
+
+#include <gtest/gtest.h>
+
+namespace qchain::live::qmp {
+namespace {
+
+const std::vector<std::string> command{
+    "qemu",
+    "-blockdev",
+    R"({"driver":"file","node-name":"base-f","filename":"/b","aio":"native","discard":"unmap"})",
+    "-blockdev",
+    R"({"driver":"raw","node-name":"base","file":"base-f","read-only":true,"cache":{"direct":true}})",
+    "-blockdev",
+    R"({"driver":"qcow2","node-name":"c","file":{"driver":"file","filename":"/c"},"backing":"base",)"
+    R"("discard":"unmap","lazy-refcounts":true})",
+    "-blockdev",
+    "driver=qcow2,node-name=words,file=base-f",
+    "-blockdev",
+    "{broken"};
+
+TEST(NodeOptions, AreThoseOfTheCommandLine) {
+  const NodeOptions options(command);
+  EXPECT_EQ(*options.of_format("c"), Json({{"driver", "qcow2"}, {"discard", "unmap"}, {"lazy-refcounts", true}}));
+  EXPECT_EQ(*options.of_file_below("base"), Json({{"driver", "file"}, {"aio", "native"}, {"discard", "unmap"}}));
+  EXPECT_FALSE(options.of_format("other"));
+  EXPECT_FALSE(options.of_format("words"));  // types of values are not told there
+  EXPECT_FALSE(options.of_file_below("c"));  // inherits what only QEMU knows
+}
+
+TEST(NodeOptions, OfASnapshotAreWhatQemuTakesOver) {
+  const NodeOptions options(command);
+  EXPECT_EQ(*options.of_format("c.qchain-s12"), Json({{"driver", "qcow2"}, {"discard", "unmap"}}));
+  EXPECT_EQ(*options.of_format("base.qchain-s1"), Json({{"driver", "qcow2"}, {"cache", {{"direct", true}}}}));
+  EXPECT_FALSE(options.of_file_below("c.qchain-s12"));
+}
+
+TEST(NodeOptions, OfANewBaseAreThoseOfTheOldOne) {
+  const NodeOptions options(command);
+  EXPECT_EQ(*options.of_format("base.qchain-b3"), *options.of_format("base"));
+  EXPECT_EQ(*options.of_file_below("base.qchain-b3"), *options.of_file_below("base"));
+}
+
+TEST(NodeOptions, OfNoProcessAreNotKnown) {
+  EXPECT_FALSE(NodeOptions::of_process(0).of_format("c"));
+}
+
+TEST(NodeName, SaysWhatItWasMadeFrom) {
+  EXPECT_EQ(parse_node_name("c.qchain-s1").root, "c");
+  EXPECT_EQ(parse_node_name("c.qchain-s1").origin, Origin::snapshot);
+  EXPECT_EQ(parse_node_name("c.qchain-b1").origin, Origin::new_base);
+  EXPECT_EQ(parse_node_name("c.qchain-sx").root, "c.qchain-sx");
+  EXPECT_EQ(parse_node_name("c.qchain-s1x").origin, Origin::command_line);
+}
+
+TEST(NodeName, IsTheFirstThatIsFreeAndNotTooLong) {
+  EXPECT_EQ(derived_name("c", Origin::snapshot, {}), "c.qchain-s1");
+  EXPECT_EQ(derived_name("c.qchain-b1", Origin::snapshot, {"c.qchain-s1"}), "c.qchain-s2");
+  EXPECT_EQ(derived_name("c", Origin::new_base, {"c.qchain-b1-f"}), "c.qchain-b2");
+  EXPECT_EQ(derived_name("#block123", Origin::snapshot, {}), std::nullopt);
+  EXPECT_EQ(derived_name("a-name-of-some-20-chars", Origin::snapshot, {}), std::nullopt);
+}
+
+}  // namespace
+}  // namespace qchain::live::qmp
