@@ -53,6 +53,7 @@ std::uint16_t layer_swatch(const Slice& slice, std::size_t position) {
 
 std::vector<Swatch> swatches_of(const Slice& slice) {
   std::vector<Swatch> swatches;
+  swatches.reserve(std::size(kind_swatches) + slice.top - slice.base + 1);
   for (const auto& [color, label] : kind_swatches) {
     swatches.push_back({color, label});
   }

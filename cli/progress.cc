@@ -91,7 +91,7 @@ std::optional<std::uint64_t> Progress::seconds_left() const {
   constexpr double longest = 1e6;  // more than eleven days: nobody waits, and the rate means nothing
   const double rate = bytes_per_second();
   const double left = rate > 0 ? static_cast<double>(total_ - done_) / rate : longest;
-  return left < longest ? std::optional(static_cast<std::uint64_t>(left + 0.5)) : std::nullopt;
+  return left < longest ? std::optional(static_cast<std::uint64_t>(std::llround(left))) : std::nullopt;
 }
 
 double Progress::percent() const {

@@ -20,7 +20,7 @@ void reap(pid_t child) {
 
 int serve_as_child(const std::function<Result<void>(const OnReady&)>& work, LaunchStatus& status) {
   setsid();
-  static_cast<void>(!chdir("/"));
+  [[maybe_unused]] const int moved = chdir("/");
   to_dev_null({STDIN_FILENO, STDOUT_FILENO});
   const auto done = work([&status] {
     to_dev_null({STDERR_FILENO});

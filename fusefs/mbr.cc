@@ -96,7 +96,7 @@ Result<std::vector<Partition>> read_mbr(const DiskReader& disk, const BootRecord
       add(partitions, i + 1, bytes_of(record[i], 0), disk.size);
     }
   }
-  const auto extended =
+  const auto* const extended =
       std::ranges::find_if(record, [](const BootEntry& entry) { return entry.used() && entry.extended(); });
   if (extended != record.end()) {
     if (auto done = add_logical(disk, *extended, partitions); !done) {

@@ -38,7 +38,7 @@ void raise_read_ahead(const std::string& mountpoint) {
   const std::string knob = fmt::format("/sys/class/bdi/{}:{}/read_ahead_kb", facts.stx_dev_major, facts.stx_dev_minor);
   const UniqueFd file(open(knob.c_str(), O_WRONLY | O_CLOEXEC));
   if (file.valid()) {
-    static_cast<void>(!write(file.get(), read_ahead_kib.data(), read_ahead_kib.size()));
+    [[maybe_unused]] const ssize_t written = write(file.get(), read_ahead_kib.data(), read_ahead_kib.size());
   }
 }
 

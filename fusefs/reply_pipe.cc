@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -76,17 +77,16 @@ bool ReplyPipe::fill(std::span<const FilePiece> pieces) noexcept {
   if (!is_empty(read_end_.get())) {
     reset();  // an earlier reply was given up half-way
   }
-  for (const FilePiece& piece : pieces) {
-    if (!move_into(write_end_.get(), piece)) {
-      reset();
-      return false;
-    }
+  const bool moved =
+      std::ranges::all_of(pieces, [this](const FilePiece& piece) { return move_into(write_end_.get(), piece); });
+  if (!moved) {
+    reset();
   }
-  return true;
+  return moved;
 }
 
 ReplyPipe& thread_pipe() {
-  thread_local ReplyPipe pipe(max_reply);
+  thread_local ReplyPipe pipe(max_reply);  // NOLINT(misc-use-internal-linkage): it is inside a function
   return pipe;
 }
 

@@ -81,12 +81,12 @@ void Tree::add_layers(const Slice& slice) {
   }
 }
 
-void Tree::add_partitions(const Slice& slice, Timestamp time, std::span<const Partition> partitions) {
+void Tree::add_partitions(const Slice& slice, Timestamp modified, std::span<const Partition> partitions) {
   for (const Partition& partition : partitions) {
     const Range window = intersect(partition.range, whole(slice, slice.top));
     if (!window.empty()) {
       add(file_node(first_partition_inode + partition.number, partitions_inode,
-                    std::to_string(partition.number) + ".raw", time, {slice.top, window}));
+                    std::to_string(partition.number) + ".raw", modified, {slice.top, window}));
     }
   }
 }

@@ -24,7 +24,7 @@ constexpr int leash_number = STDERR_FILENO + 1;
 
 void let_go_of_everything_but(int leash) {
   setsid();
-  static_cast<void>(!chdir("/"));
+  [[maybe_unused]] const int moved = chdir("/");
   prctl(PR_SET_NAME, "qchain-watchdog");
   sigset_t all;
   sigfillset(&all);
@@ -87,7 +87,7 @@ Watchdog::Watchdog(Watchdog&& other) noexcept
     : process_(std::exchange(other.process_, -1)), leash_(std::move(other.leash_)) {}
 
 void Watchdog::dismiss() noexcept {
-  static_cast<void>(!write(leash_.get(), "", 1));
+  [[maybe_unused]] const ssize_t told = write(leash_.get(), "", 1);
 }
 
 Watchdog::~Watchdog() {

@@ -19,7 +19,7 @@ struct Context {
   [[nodiscard]] CommitRecord& record() noexcept { return report.record; }
   [[nodiscard]] Machine& machine() const noexcept { return around.machine; }
   [[nodiscard]] Result<Disk> disk() const { return find_disk(machine(), disk_name); }
-  [[nodiscard]] Result<void> save() { return store->save(report.record); }
+  [[nodiscard]] Result<void> save() const { return store->save(report.record); }
 };
 
 /// The request in the words of an offline commit: what the commit room makes plans and records of.

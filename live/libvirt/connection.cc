@@ -66,7 +66,7 @@ Error libvirt_error(std::string_view what, int code, std::string_view message) {
 }
 
 Error libvirt_error(std::string_view what) {
-  const virErrorPtr last = ::virGetLastError();
+  const virError* const last = ::virGetLastError();
   const char* const message = last != nullptr ? last->message : nullptr;
   return libvirt_error(what, last != nullptr ? last->code : 0, message != nullptr ? message : "no reason");
 }

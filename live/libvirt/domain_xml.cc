@@ -43,7 +43,7 @@ Result<ImageFormat> format_of(const char* name, const std::string& file) {
 Result<std::vector<DiskLayer>> layers_of(const pugi::xml_node& disk, const std::string& target) {
   std::vector<DiskLayer> layers;
   const char* format = disk.child("driver").attribute("type").value();
-  for (pugi::xml_node place = disk; place.child("source") && layers.size() < deepest;) {
+  for (pugi::xml_node place = disk; (place.child("source") != nullptr) && layers.size() < deepest;) {
     const pugi::xml_node source = place.child("source");
     const std::string file = file_of(source);
     if (file.empty()) {
@@ -69,7 +69,7 @@ Result<Disk> disk_of(const pugi::xml_node& element) {
   for (std::size_t i = 0; i < disk.layers.size(); ++i) {
     disk.layers[i].index = i + 1;
   }
-  if (element.child("mirror")) {
+  if (element.child("mirror") != nullptr) {
     disk.job = target;
   }
   return disk;

@@ -289,7 +289,7 @@ Result<void> LibvirtMachine::snapshot(const Disk& disk, const std::string& file)
   const std::string description = snapshot_xml(QC_TRY(disks()), disk, file);
   constexpr unsigned flags = VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA |
                              VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT;
-  const virDomainSnapshotPtr made = ::virDomainSnapshotCreateXML(domain_.get(), description.c_str(), flags);
+  virDomainSnapshot* const made = ::virDomainSnapshotCreateXML(domain_.get(), description.c_str(), flags);
   if (made == nullptr) {
     return std::unexpected(failed("cannot make the snapshot"));
   }

@@ -15,7 +15,7 @@ std::size_t pieces_of(const Extent& extent) {
 }  // namespace
 
 StoredBatches::StoredBatches(const View& view, Extents extents, CacheUse cache)
-    : view_(view), extents_(std::move(extents)), cache_(cache), bound_(0) {
+    : view_(view), extents_(std::move(extents)), cache_(cache) {
   // Data and packed bytes of one layer may lie in two files.
   const auto place = [](const Extent& extent) { return std::tuple(extent.layer, extent.kind, extent.offset); };
   std::ranges::sort(extents_, {}, place);

@@ -40,7 +40,7 @@ class StoredBatches {
   const View& view_;
   Extents extents_;  ///< by file and place
   CacheUse cache_;
-  std::size_t bound_;
+  std::size_t bound_ = 0;
   std::size_t used_ = 0;  ///< extents_[used_] is the next one; its front may be gone
   const Storage* current_ = nullptr;
   SharedStorage past_;  ///< of current_

@@ -121,13 +121,15 @@ struct CommitRecord {
   std::uint64_t view_size = 0;          ///< guest bytes of the merged view
   std::uint64_t moved_to = 0;           ///< copying: all moves before this guest offset are in the base, durably
   CommitTotals forecast;
-  CommitTotals outcome;                      ///< of the last run, where there were several
-  std::uint64_t new_bytes_forecast = 0;      ///< newly taken on the base's file system, at the most
+  CommitTotals outcome;                  ///< of the last run, where there were several
+  std::uint64_t new_bytes_forecast = 0;  ///< newly taken on the base's file system, at the most
+  // NOLINTNEXTLINE(readability-redundant-member-init): so that designated initialisers may leave it out
   std::optional<std::uint64_t> new_bytes{};  ///< as it came; none where blocks were shared, or the base is a device
   std::vector<RecordedBitmap> bitmaps;       ///< of all layers that take part, and what becomes of them
   std::optional<MergedContent> content;      ///< with its digest; none until all of it was read
   std::optional<WholeDigest> whole;          ///< only where it was asked for
-  std::optional<LiveCommit> live{};          ///< only under a running guest
+  // NOLINTNEXTLINE(readability-redundant-member-init): so that designated initialisers may leave it out
+  std::optional<LiveCommit> live{};  ///< only under a running guest
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
 };
 

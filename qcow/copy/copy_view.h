@@ -18,7 +18,8 @@ struct CopyOptions {
   unsigned threads = 4;   ///< at least 1
   CopyProgress progress;  ///< may be empty
   std::stop_token stop;   ///< asks to stop at the next chunk
-  LossReport lost = {};   ///< if set, losses don't end the copy: zeros take their place
+  // NOLINTNEXTLINE(readability-redundant-member-init): so that designated initialisers may leave it out
+  LossReport lost = {};  ///< if set, losses don't end the copy: zeros take their place
 };
 
 /// Writes all of the view into an image just made, blocks shared where the file system can, and finishes the image.

@@ -14,6 +14,14 @@ Arguments with(Arguments first, const Arguments& rest) {
   return first;
 }
 
+Arguments convert_command(const std::string& path, const std::string& format, const std::string& out) {
+  Arguments command{"qemu-img", "convert", "-t", "unsafe"};
+  if (!format.empty()) {
+    command = with(command, {"-f", format});
+  }
+  return with(command, {"-O", "raw", path, out});
+}
+
 }  // namespace
 
 std::string qemu_img(const Arguments& arguments) {
@@ -63,22 +71,14 @@ void qemu_io(const std::string& path, const std::vector<std::string>& commands, 
 std::optional<ByteVector> try_qemu_bytes(const std::string& path, const std::string& format) {
   const TempDir folder;
   const std::string out = folder / "flat.raw";
-  Arguments command{"qemu-img", "convert", "-t", "unsafe"};
-  if (!format.empty()) {
-    command = with(command, {"-f", format});
-  }
-  if (!run(with(command, {"-O", "raw", path, out})).ok()) {
-    return std::nullopt;
-  }
-  return read_file(out);
+  return run(convert_command(path, format, out)).ok() ? std::optional(read_file(out)) : std::nullopt;
 }
 
 ByteVector qemu_bytes(const std::string& path, const std::string& format) {
-  std::optional<ByteVector> bytes = try_qemu_bytes(path, format);
-  if (!bytes) {
-    throw std::runtime_error("qemu-img convert does not read " + path);
-  }
-  return *std::move(bytes);
+  const TempDir folder;
+  const std::string out = folder / "flat.raw";
+  must_run(convert_command(path, format, out));
+  return read_file(out);
 }
 
 std::string to_string(const MapEntry& entry) {
