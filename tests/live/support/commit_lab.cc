@@ -29,6 +29,20 @@ std::string filler(const std::string& folder) {
 
 void CommitLab::start(const std::string& base_folder) {
   chain_.emplace(folder().path(), disk_size, base_folder);
+  make_layers();
+  machine_->guest().resume();
+}
+
+void CommitLab::start_in(const std::string& images) {
+  chain_.emplace(images, disk_size);
+  make_layers();
+  const guest::Generation done = machine_->guest().pause();
+  machine_->quit();
+  machine_.reset();
+  machine_ = boot(*chain_, "guest.start=" + std::to_string(done));
+}
+
+void CommitLab::make_layers() {
   machine_ = boot(*chain_);
   top_ = "b";
   for (const char* name : {"a", "b", "c"}) {
@@ -36,7 +50,6 @@ void CommitLab::start(const std::string& base_folder) {
     snapshot(*machine_, *chain_, name);
   }
   machine_->guest().run(layer_work);
-  machine_->guest().resume();
 }
 
 void CommitLab::clear() {

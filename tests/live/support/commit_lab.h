@@ -15,6 +15,9 @@ class CommitLab : public Lab {
  protected:
   /// `base_folder`: where the base lies; empty: with the others.
   void start(const std::string& base_folder = {});
+  /// The same with all images in one folder, and started anew, so that QEMU's command line names all nodes.
+  void start_in(const std::string& images);
+  void end() { machine_.reset(); }
   /// Ends the machine and takes the images away.
   void clear();
 
@@ -44,6 +47,7 @@ class CommitLab : public Lab {
   Arguments engine_;  ///< more words for every commit
 
  private:
+  void make_layers();
   [[nodiscard]] Arguments commit_words(const Arguments& more);
   [[nodiscard]] std::string file_below_active();
 
