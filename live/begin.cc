@@ -161,6 +161,7 @@ Result<void> begin_record(Context& context, const Disk& disk) {
   context.report.engine = QC_TRY(decide_engine(context.request, context.around, disk, selection));
   context.report.anchor = record_anchor(chain, selection.base);
   context.store = context.around.records(context.report.anchor);
+  context.earlier = QC_TRY(context.store->load());
   CommitRecord& record = context.record();
   record = record_about(as_commit_request(context.request, disk), selection);
   take_plan(record, plan);

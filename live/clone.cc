@@ -90,7 +90,7 @@ class NewBase {
     const View base({.chain = written, .base = 0, .top = 0}, ViewCaches{});
     CompareOptions options;
     options.length = top.size();  // a base longer than the view keeps its tail
-    options.threads = 2;
+    options.threads = 1;          // the guest has work to do, and nobody waits for this
     options.progress = context_.around.verify_progress;
     options.stop = context_.around.stop;
     context_.report.comparison = QC_TRY(compare(top, base, options));
@@ -107,6 +107,7 @@ class NewBase {
     if (::rename(path_.c_str(), record.base.path.c_str()) != 0) {
       return fail_errno(errno, "cannot take the base's name", path_);
     }
+    context_.has_begun = true;
     QC_TRY(adopt_new_base(record));
     return context_.save();
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "live/live_commit.h"
@@ -15,6 +16,8 @@ struct Context {
   std::string disk_name;  ///< Disk::name: it stays the same whatever becomes of the layers
   std::unique_ptr<RecordStore> store;
   LiveReport report;
+  std::optional<CommitRecord> earlier = std::nullopt;  ///< what lay beside the base when this one began
+  bool has_begun = false;  ///< the machine has done something for it, or the base is another file
 
   [[nodiscard]] CommitRecord& record() noexcept { return report.record; }
   [[nodiscard]] Machine& machine() const noexcept { return around.machine; }

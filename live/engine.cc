@@ -4,11 +4,16 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
+
 #include "qcow/commit/keep_base.h"
 #include "qcow/commit/unfinished.h"
 
 namespace qchain::live {
 namespace {
+
+/// Of QEMU's requests to a file that it has open with cache.direct.
+constexpr std::uint64_t largest_alignment = 4096;
 
 /// The conditions of LiveEngine::clone, the cheap ones first.
 class CloneConditions {
@@ -46,6 +51,11 @@ class CloneConditions {
     }
     if (status.st_nlink != 1) {
       return no(base_file(), fmt::format("has {} hard links, and only one can be replaced", status.st_nlink));
+    }
+    if (!is_aligned(std::max(selection_.base_layer().image->storage().size(), selection_.top_layer().image->size()),
+                    largest_alignment)) {
+      return no(base_file(),
+                "has a size that is no multiple of 4096, which QEMU might not write to once it is replaced");
     }
     if (::llistxattr(base_file().c_str(), nullptr, 0) > 0) {
       return no(base_file(), "has extended attributes (labels or an access list), which a new file would lack");

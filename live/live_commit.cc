@@ -30,13 +30,29 @@ class LiveRun {
     }
     if (!is_begun || QC_TRY(is_to_begin_anew(disk))) {
       QC_TRY(refuse_foreign_job(disk));
-      QC_TRY(begin_record(context_, disk));
+      return begin(disk);
     }
     QC_TRY(go_on());
     return report();
   }
 
  private:
+  /// A commit that the machine refuses to begin leaves no record that would be in the way of others.
+  Result<LiveReport> begin(const Disk& disk) {
+    QC_TRY(begin_record(context_, disk));
+    const auto done = go_on();
+    if (done) {
+      return report();
+    }
+    const bool is_known = done.error().kind != ErrorKind::io;  // else it may go on in the machine all the same
+    const bool is_needed = context_.earlier && is_unfinished(*context_.earlier);  // the base may be written in part
+    if (is_known && !context_.has_begun && !is_needed) {
+      QC_TRY(forget_what_was_made());
+      QC_TRY(context_.earlier ? context_.store->save(*context_.earlier) : context_.store->remove());
+    }
+    return std::unexpected(done.error());
+  }
+
   void take(FoundRecord found) {
     context_.store = context_.around.records(found.anchor);
     context_.report.anchor = std::move(found.anchor);

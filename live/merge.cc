@@ -89,6 +89,7 @@ class Merge {
                         .backing_name = context_.record().backing_name,
                         .bytes_per_second = context_.request.bandwidth};
     static_cast<void>(QC_TRY(context_.machine().start_commit(disk_, job)));
+    context_.has_begun = true;
     return {};
   }
 

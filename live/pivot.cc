@@ -20,6 +20,7 @@ Result<JobState> reach_step(Context& context, const Disk& disk, JobWatch& watch,
                                                  .top = disk.layers.size() - 1,
                                                  .backing_name = {},
                                                  .bytes_per_second = context.request.bandwidth}));
+    context.has_begun = true;
   }
   JobState state = QC_TRY(watch.until(Phase::ready));
   if (state.phase == Phase::ready) {
@@ -115,6 +116,7 @@ Result<void> put_overlay_on_top(Context& context, const Disk& disk) {
   };
   QC_TRY(make_overlay(path, active.image->size(), name, active.image->format(), active.image->storage(), announce));
   QC_TRY(context.machine().snapshot(disk, path));
+  context.has_begun = true;
   return record_merge_below(context);
 }
 

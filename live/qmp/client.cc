@@ -12,6 +12,11 @@ namespace {
 /// More than any guest causes between two commands; an end to what a broken peer can make us keep.
 constexpr std::size_t max_waiting_events = 65'536;
 
+/// What QEMU had still to say to a client that was cut off reaches the next one before its greeting.
+bool is_of_an_earlier_client(const Json& message) {
+  return message.contains("event") || message.contains("return") || message.contains("error");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Client>> Client::open(LineSocket socket, Options options) {
@@ -30,7 +35,11 @@ std::unexpected<Error> Client::silent(const std::string& at) const {
 }
 
 Result<void> Client::greet() {
-  const auto greeting = QC_TRY(receive(Clock::now() + options_.reply_timeout, {}));
+  const auto until = Clock::now() + options_.reply_timeout;
+  auto greeting = QC_TRY(receive(until, {}));
+  while (greeting && is_of_an_earlier_client(*greeting)) {
+    greeting = QC_TRY(receive(until, {}));
+  }
   if (!greeting) {
     return silent("the connection");
   }

@@ -159,6 +159,9 @@ class RecordStore {
   /// Replaces the record in one step: the old one or the new one is there at any moment, and when this returns the new
   /// one is durable. Errors: io, no_space, permission.
   [[nodiscard]] virtual Result<void> save(const CommitRecord& record) = 0;
+
+  /// There is none any more, durably: for a commit that was refused before anything was done. Errors: io, permission.
+  [[nodiscard]] virtual Result<void> remove() = 0;
 };
 
 /// BASE.qchain.json beside the base.
@@ -168,6 +171,7 @@ class FileRecordStore final : public RecordStore {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] Result<std::optional<CommitRecord>> load() const override;
   [[nodiscard]] Result<void> save(const CommitRecord& record) override;
+  [[nodiscard]] Result<void> remove() override;
 
  private:
   std::string path_;

@@ -80,4 +80,11 @@ Result<void> FileRecordStore::save(const CommitRecord& record) {
   return sync_folder(path_);  // the caller's next step relies on the new state being found after a crash
 }
 
+Result<void> FileRecordStore::remove() {
+  if (::unlink(path_.c_str()) != 0 && errno != ENOENT) {
+    return fail_errno(errno, "cannot delete the commit record", path_);
+  }
+  return sync_folder(path_);
+}
+
 }  // namespace qchain

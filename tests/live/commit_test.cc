@@ -133,7 +133,10 @@ TEST_F(LiveCommit, GoesOnAfterASnapshotThatCameInBetween) {
   const auto commit = begin_commit({"--bandwidth", "2"});
   machine().monitor().wait_for("JOB_STATUS_CHANGE");
   commit->send(SIGINT);
+  EXPECT_THAT(commit->read_errors(),
+              HasSubstr("cancelled; the chain is as before; the same command again starts anew"));
   EXPECT_EQ(commit->wait(), 130);
+  EXPECT_TRUE(machine().monitor().execute("query-jobs").empty());
   EXPECT_TRUE(is_as_before());
   snapshot(machine(), chain(), "d");
   expect_unharmed(machine(), "interrupted");

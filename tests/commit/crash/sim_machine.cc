@@ -88,6 +88,8 @@ class SimRecords final : public RecordStore {
     return disk_->sync();
   }
 
+  [[nodiscard]] Result<void> remove() override { throw std::logic_error("an offline commit removed its record"); }
+
  private:
   SharedWritable disk_;
   RecordTexts& texts_;

@@ -33,6 +33,7 @@ class CutOffStore final : public RecordStore {
     }
     return store_.save(record);
   }
+  [[nodiscard]] Result<void> remove() override { return store_.remove(); }
 
  private:
   FileRecordStore store_;
@@ -324,6 +325,12 @@ TEST_F(CloneLive, ABaseWithAnotherHardLinkIsNotReplaced) {
   std::filesystem::create_hard_link(file("base.raw"), file("link.raw"));
   expect_refused("has 2 hard links");
   expect_done_by_qemu("has 2 hard links");
+}
+
+TEST_F(CloneLive, ABaseWhoseEndQemuMightNotWriteIsNotReplaced) {
+  std::filesystem::resize_file(file("base.raw"), (32 << 20) + 512);
+  start();
+  expect_refused("no multiple of 4096");
 }
 
 TEST_F(CloneLive, ABaseWithExtendedAttributesIsNotReplaced) {

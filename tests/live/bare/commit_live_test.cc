@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "qcow/commit/retire.h"
 #include "tests/support/files.h"
@@ -121,6 +123,9 @@ TEST_F(CommitLive, PivotsToTheBase) {
   EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
   EXPECT_FALSE(job_is_left());
   EXPECT_FALSE(std::filesystem::exists(file("c.qcow2.qchain-live")));
+  for (const auto& node : qemu_->ask("query-named-block-nodes", {{"flat", true}})) {
+    EXPECT_TRUE(node.at("file") == file("base.raw")) << "still open: " << node.at("file");
+  }
   qemu_->guest("write -P 10 21M 64k");
   qemu_->guest("flush");
   qemu_io(file("before"), {"write -P 9 20M 1M", "write -P 10 21M 64k"}, "raw");
@@ -226,6 +231,19 @@ TEST_F(CommitLive, AJobOfAnotherIsNamed) {
   EXPECT_EQ(report.error().kind, ErrorKind::locked);
   EXPECT_NE(describe(report.error()).find("another block job is on the disk"), std::string::npos)
       << describe(report.error());
+  EXPECT_FALSE(record());  // it would be in the way of other commits
+  EXPECT_FALSE(commit(active(Ending::pivot)));
+  EXPECT_FALSE(record());
+  EXPECT_FALSE(std::filesystem::exists(file("c.qcow2.qchain-live")));
+  qemu_->ask("job-cancel", {{"id", "theirs"}});
+  for (int tries = 0; tries < 1000 && qemu_->ask("query-jobs").at(0).at("status") != "concluded"; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  qemu_->ask("job-dismiss", {{"id", "theirs"}});
+  LiveRequest other = below_active();
+  other.layers = {.base = "vda[1]", .top = "vda[2]"};
+  const auto after = commit(other);
+  EXPECT_TRUE(after) << describe(after.error());
 }
 
 TEST_F(CommitLive, AReaderOfTheBaseIsNamed) {
