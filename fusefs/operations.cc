@@ -136,14 +136,14 @@ void on_release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) noexcept {
   fuse_reply_err(request, 0);
 }
 
+// NOLINTBEGIN(clang-analyzer-optin.core.EnumCastOutOfRange): libfuse's flags are ored in these enums, or none is set
 void reply_from_pipe(fuse_req_t request, const ReplyPipe& pipe, std::size_t bytes) {
   fuse_bufvec data = FUSE_BUFVEC_INIT(bytes);
-  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): flags are ored in this enum
   data.buf[0].flags = static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_RETRY);
   data.buf[0].fd = pipe.read_end();
-  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): no flag at all
   fuse_reply_data(request, &data, fuse_buf_copy_flags{});
 }
+// NOLINTEND(clang-analyzer-optin.core.EnumCastOutOfRange)
 
 void on_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) noexcept {
   if (offset < 0 || size > max_reply) {

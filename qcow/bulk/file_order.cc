@@ -25,7 +25,7 @@ struct Free {
 class Reading {
  public:
   Reading(const View& view, Extents extents, const FileOrderSink& sink, const FileOrderOptions& options)
-      : view_(view), sink_(sink), options_(options), batches_(view, std::move(extents), options.cache) {}
+      : view_(view), sink_(sink), options_(options), batches_(view, std::move(extents), options.cache, options.past) {}
 
   Result<void> run() {
     {

@@ -14,8 +14,8 @@ std::size_t pieces_of(const Extent& extent) {
 
 }  // namespace
 
-StoredBatches::StoredBatches(const View& view, Extents extents, CacheUse cache)
-    : view_(view), extents_(std::move(extents)), cache_(cache) {
+StoredBatches::StoredBatches(const View& view, Extents extents, CacheUse cache, const PastCache* past)
+    : view_(view), extents_(std::move(extents)), cache_(cache), opened_(past) {
   // Data and packed bytes of one layer may lie in two files.
   const auto place = [](const Extent& extent) { return std::tuple(extent.layer, extent.kind, extent.offset); };
   std::ranges::sort(extents_, {}, place);
@@ -42,8 +42,15 @@ Extent StoredBatches::take(std::uint64_t length) {
 void StoredBatches::enter(const Storage& file) {
   if (current_ != &file) {
     current_ = &file;
-    past_ = cache_ == CacheUse::pass_by ? file.past_cache() : nullptr;
+    past_ = past_cache_of(file);
   }
+}
+
+SharedStorage StoredBatches::past_cache_of(const Storage& file) const {
+  if (cache_ == CacheUse::keep) {
+    return nullptr;
+  }
+  return opened_ != nullptr ? opened_->of(file) : file.past_cache();
 }
 
 std::optional<StoredBatch> StoredBatches::next() {

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "qcow/chain/view.h"
+#include "qcow/bulk/past_cache.h"
 
 namespace qchain {
 
@@ -26,8 +26,9 @@ class StoredBatches {
   /// Bytes of one batch, at the most.
   static constexpr std::uint64_t batch_size = std::uint64_t{1} << 20;
 
-  /// `extents`: data and compressed, of this view, which outlives the object.
-  StoredBatches(const View& view, Extents extents, CacheUse cache);
+  /// `extents`: data and compressed, of this view, which outlives the object. `past`: what is read from to pass by the
+  /// cache; null: files are opened as they come.
+  StoredBatches(const View& view, Extents extents, CacheUse cache, const PastCache* past = nullptr);
   [[nodiscard]] std::optional<StoredBatch> next();
   /// How many batches there are at the most.
   [[nodiscard]] std::size_t bound() const noexcept { return bound_; }
@@ -36,10 +37,12 @@ class StoredBatches {
   [[nodiscard]] const Storage& file_of(const Extent& extent) const;
   [[nodiscard]] Extent take(std::uint64_t length);
   void enter(const Storage& file);
+  [[nodiscard]] SharedStorage past_cache_of(const Storage& file) const;
 
   const View& view_;
   Extents extents_;  ///< by file and place
   CacheUse cache_;
+  const PastCache* opened_;  ///< may be null
   std::size_t bound_ = 0;
   std::size_t used_ = 0;  ///< extents_[used_] is the next one; its front may be gone
   const Storage* current_ = nullptr;

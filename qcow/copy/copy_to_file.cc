@@ -37,11 +37,14 @@ Error with_aftermath(Error error, const OutputFile& output) {
 Result<CopyTotals> copy_to_file(const View& view, const CopyTarget& target, const CopyOptions& options) {
   QC_TRY(check_output_name(target.path, view.slice().chain));
   const std::unique_ptr<OutputFile> output = QC_TRY(OutputFile::create(target.path, target.existing));
+  const PastCache past(view);  // before `opened`: afterwards no file may be opened any more
+  CopyOptions how = options;
+  how.past = &past;
   if (target.opened) {
     QC_TRY(target.opened(*output));
   }
   const std::unique_ptr<ImageWriter> writer = QC_TRY(make_writer(*output, target.format, view.size()));
-  Result<CopyTotals> totals = copy_view(view, *writer, options);
+  Result<CopyTotals> totals = copy_view(view, *writer, how);
   if (!totals) {
     return std::unexpected(with_aftermath(std::move(totals).error(), *output));
   }

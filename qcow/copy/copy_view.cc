@@ -52,7 +52,8 @@ class ViewCopy {
         options_(options),
         total_(total),
         mover_(view, writer, std::max(1U, options.threads), options.lost),
-        gathered_(view, writer, [this](std::uint64_t bytes) { report(bytes); }, options.stop) {}
+        gathered_(view, writer, [this](std::uint64_t bytes) { report(bytes); },
+                  {.past = options.past, .stop = options.stop}) {}
 
   Result<CopyTotals> run(Chunker& chunker) {
     while (auto chunk = QC_TRY(chunker.next())) {

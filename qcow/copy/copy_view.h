@@ -4,7 +4,7 @@
 #include <functional>
 #include <stop_token>
 
-#include "qcow/chain/view.h"
+#include "qcow/bulk/past_cache.h"
 #include "qcow/copy/chunk_mover.h"
 #include "qcow/copy/image_writer.h"
 #include "qcow/copy/lost_range.h"
@@ -15,9 +15,10 @@ namespace qchain {
 using CopyProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 struct CopyOptions {
-  unsigned threads = 4;   ///< at least 1
-  CopyProgress progress;  ///< may be empty
-  std::stop_token stop;   ///< asks to stop at the next chunk
+  unsigned threads = 4;             ///< at least 1
+  CopyProgress progress;            ///< may be empty
+  std::stop_token stop;             ///< asks to stop at the next chunk
+  const PastCache* past = nullptr;  ///< of the view; null: its files are opened as they come
   // NOLINTNEXTLINE(readability-redundant-member-init): so that designated initialisers may leave it out
   LossReport lost = {};  ///< if set, losses don't end the copy: zeros take their place
 };

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "qcow/bulk/file_order.h"
 #include "qcow/copy/zero_ranges.h"
 
 namespace qchain {
@@ -31,7 +30,7 @@ Result<void> GatheredCopy::copy_all() {
                              moved_(bytes);
                              return {};
                            }};
-  return read_in_file_order(view_, std::exchange(pieces_, {}), sink, {.stop = stop_});
+  return read_in_file_order(view_, std::exchange(pieces_, {}), sink, how_);
 }
 
 /// By several threads at once.

@@ -2,8 +2,8 @@
 
 #include <atomic>
 #include <functional>
-#include <stop_token>
 
+#include "qcow/bulk/file_order.h"
 #include "qcow/copy/chunk_mover.h"
 
 namespace qchain {
@@ -15,8 +15,8 @@ class GatheredCopy {
   using Moved = std::function<void(std::uint64_t bytes)>;  ///< guest bytes; called by the calling thread
 
   /// `view` and `writer`, which takes any order, outlive it.
-  GatheredCopy(const View& view, ImageWriter& writer, Moved moved, std::stop_token stop)
-      : view_(view), writer_(writer), moved_(std::move(moved)), stop_(std::move(stop)) {}
+  GatheredCopy(const View& view, ImageWriter& writer, Moved moved, FileOrderOptions how)
+      : view_(view), writer_(writer), moved_(std::move(moved)), how_(std::move(how)) {}
 
   /// A chunk to copy. Errors: io, corrupt, no_space, interrupted.
   [[nodiscard]] Result<void> add(const Chunk& chunk);
@@ -30,7 +30,7 @@ class GatheredCopy {
   const View& view_;
   ImageWriter& writer_;
   Moved moved_;
-  std::stop_token stop_;
+  FileOrderOptions how_;
   Extents pieces_;
   std::atomic<std::uint64_t> copied_{0};
   std::atomic<std::uint64_t> zero_{0};
