@@ -70,7 +70,8 @@ TEST_F(LiveCommit, SurvivesTheDeathOfQemuAtAnyMoment) {
         run({QCHAIN_BINARY, "commit", "--base", chain().file("base"), "--top", chain().file("b"), chain().active()});
     ASSERT_EQ(offline.status, 0) << offline.err;
     expect_right_after_kill(machine().guest(), chain().active());
-    EXPECT_EQ(run({"qemu-img", "check", "-q", chain().active()}).status, 0);
+    constexpr int leaks_only = 3;  // a QEMU that is killed may leave clusters that nobody uses
+    EXPECT_THAT(run({"qemu-img", "check", "-q", chain().active()}).status, AnyOf(0, leaks_only));
     clear();
   }
 }
