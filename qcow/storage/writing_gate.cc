@@ -23,7 +23,8 @@ Result<void> lock(int fd, Permissions used, Permissions unshared, const OpenRequ
   }
   Error error = lock.error();
   if (error.kind == ErrorKind::locked) {
-    error.advice = "shut the guest down or end that process first, or commit on the running guest (virsh blockcommit)";
+    error.advice =
+        "shut the guest down or end that process first, or commit on the running guest (commit --qmp, or --domain)";
   }
   return std::unexpected(with_origin(std::move(error).in(request.path), request));
 }
