@@ -20,7 +20,7 @@ struct CheckCommandOptions {
 Result<ExitStatus> check(const CheckCommandOptions& options, Io& io) {
   const Interrupts interrupts;  // before there are other threads
   const PartialChain opened = QC_TRY(open_what_can_be(options.source));
-  ChainCheck result = check_surroundings(opened);
+  ChainCheck result = check_surroundings(opened, QC_TRY(AllowedFolders::only(options.source.allow)));
   QC_TRY(confine(options.source, io, {.duty = sandbox::Duty::read}));
   {
     Progress progress(io, options.progress, "Check");

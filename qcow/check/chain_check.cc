@@ -79,9 +79,9 @@ LayerCheck layer_check(const Chain& chain, std::size_t position) {
 }
 
 /// One pass over the folders, whatever the depth.
-void check_siblings(const Chain& chain, std::vector<LayerCheck>& layers) {
+void check_siblings(const Chain& chain, const AllowedFolders& allowed, std::vector<LayerCheck>& layers) {
   const Selection all{.chain = chain, .base = 0, .top = chain.depth() - 1};
-  for (const Sibling& sibling : find_siblings(all, folders_of(all))) {
+  for (const Sibling& sibling : find_siblings(all, folders_of(all), allowed)) {
     LayerCheck& check = layers[chain.depth() - 1 - sibling.hangs_on];
     const bool is_top = sibling.hangs_on + 1 == chain.depth();
     tell(check, Severity::notice,
@@ -109,14 +109,14 @@ std::uint64_t ChainCheck::leaks() const {
   return sum;
 }
 
-ChainCheck check_surroundings(const PartialChain& opened) {
+ChainCheck check_surroundings(const PartialChain& opened, const AllowedFolders& allowed) {
   const Chain& chain = opened.chain;
   ChainCheck result;
   result.below = opened.below;
   for (std::size_t position = chain.depth(); position-- > 0;) {
     result.layers.push_back(layer_check(chain, position));
   }
-  check_siblings(chain, result.layers);
+  check_siblings(chain, allowed, result.layers);
   return result;
 }
 

@@ -7,6 +7,7 @@
 
 #include "qcow/chain/chain.h"
 #include "qcow/check/image_check.h"
+#include "qcow/storage/allowed_folders.h"
 
 namespace qchain {
 
@@ -29,8 +30,8 @@ struct ChainCheck {
 
 /// What `qemu-img check` does not look at: that the chain is whole, sizes, a backing file changed after its overlay,
 /// images elsewhere that hang on the layers (in the layers' folders), a commit left unfinished, dirty and corrupt bits.
-/// All that needs a file to be opened; reads only.
-[[nodiscard]] ChainCheck check_surroundings(const PartialChain& opened);
+/// All that needs a file to be opened, and none that is elsewhere than `allowed` says; reads only.
+[[nodiscard]] ChainCheck check_surroundings(const PartialChain& opened, const AllowedFolders& allowed = {});
 
 /// Adds what each layer's own metadata say. Opens nothing. Progress is that of the layer at hand. Errors: interrupted,
 /// io.

@@ -33,9 +33,10 @@ bool is_in_chain(const Chain& chain, FileIdentity identity) {
 }
 
 /// What an image's own header names as its backing file, or nothing.
-std::optional<FileIdentity> backing_of(const std::string& path) {
-  FileGate gate(Locking::none);
-  const auto header = read_header({.path = path, .role = OpenRole::named_by_user, .named_by = {}}, gate);
+std::optional<FileIdentity> backing_of(const std::string& path, const AllowedFolders& allowed) {
+  FileGate gate(Locking::none, allowed);
+  // The user named the folder at the most: a link in it may lead anywhere.
+  const auto header = read_header({.path = path, .role = OpenRole::backing_file, .named_by = {}}, gate);
   if (!header || !*header || !(*header)->backing_file) {
     return std::nullopt;
   }
@@ -66,12 +67,13 @@ void for_each_file(const std::vector<std::string>& folders, Look&& look) {
   }
 }
 
-void look_at(const Selection& selection, const std::string& path, std::vector<Sibling>& found) {
+void look_at(const Selection& selection, const std::string& path, const AllowedFolders& allowed,
+             std::vector<Sibling>& found) {
   const auto identity = identity_of(path);
   if (!identity || is_in_chain(selection.chain, *identity)) {
     return;
   }
-  const auto backing = backing_of(path);
+  const auto backing = backing_of(path, allowed);
   const auto layer = backing ? layer_of(selection, *backing) : std::nullopt;
   if (layer) {
     found.push_back({.file = path, .hangs_on = *layer});
@@ -80,9 +82,10 @@ void look_at(const Selection& selection, const std::string& path, std::vector<Si
 
 }  // namespace
 
-std::vector<Sibling> find_siblings(const Selection& selection, const std::vector<std::string>& folders) {
+std::vector<Sibling> find_siblings(const Selection& selection, const std::vector<std::string>& folders,
+                                   const AllowedFolders& allowed) {
   std::vector<Sibling> found;
-  for_each_file(folders, [&](const std::string& path) { look_at(selection, path, found); });
+  for_each_file(folders, [&](const std::string& path) { look_at(selection, path, allowed, found); });
   std::ranges::sort(found, {}, &Sibling::file);
   return found;
 }
@@ -90,7 +93,7 @@ std::vector<Sibling> find_siblings(const Selection& selection, const std::vector
 std::vector<std::string> images_backed_by(FileIdentity file, const std::vector<std::string>& folders) {
   std::vector<std::string> found;
   for_each_file(folders, [&](const std::string& path) {
-    if (backing_of(path) == file) {
+    if (backing_of(path, {}) == file) {
       found.push_back(path);
     }
   });

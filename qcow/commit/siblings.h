@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "qcow/commit/selection.h"
+#include "qcow/storage/allowed_folders.h"
 
 namespace qchain {
 
@@ -14,8 +15,10 @@ struct Sibling {
 };
 
 /// Images in `folders` (not below them) whose header names the base or a merged layer of the selection. Reads headers
-/// only, takes no locks; what can't be read is passed over. An empty answer does not prove that there are none.
-[[nodiscard]] std::vector<Sibling> find_siblings(const Selection& selection, const std::vector<std::string>& folders);
+/// only, takes no locks; what can't be read, or is really elsewhere than `allowed` says, is passed over. An empty
+/// answer does not prove that there are none.
+[[nodiscard]] std::vector<Sibling> find_siblings(const Selection& selection, const std::vector<std::string>& folders,
+                                                 const AllowedFolders& allowed = {});
 
 /// Images in `folders` whose header names this file as their backing file, sorted. As find_siblings() otherwise.
 [[nodiscard]] std::vector<std::string> images_backed_by(FileIdentity file, const std::vector<std::string>& folders);

@@ -28,10 +28,10 @@ class ChainCheckTest : public testing::Test {
     create_overlay(folder_ / "a.qcow2", "base.raw", "raw");
     create_overlay(folder_ / "b.qcow2", "a.qcow2", "qcow2");
   }
-  [[nodiscard]] ChainCheck check(const std::string& image = "b.qcow2") const {
+  [[nodiscard]] ChainCheck check(const std::string& image = "b.qcow2", const AllowedFolders& allowed = {}) const {
     FileGate gate(Locking::shared_read);
     const PartialChain opened = Chain::open_what_can_be(folder_ / image, gate).value();
-    ChainCheck found = check_surroundings(opened);
+    ChainCheck found = check_surroundings(opened, allowed);
     EXPECT_TRUE(check_metadata(opened, {}, found));
     return found;
   }
@@ -82,6 +82,15 @@ TEST_F(ChainCheckTest, ShortMiddleLayer) {
 TEST_F(ChainCheckTest, BaseChangedAfterItsOverlay) {
   fs::last_write_time(folder_ / "base.raw", fs::file_time_type::clock::now() + std::chrono::hours(1));
   EXPECT_THAT(check().layers[2].about_chain, says("was changed after the layer above"));
+}
+
+TEST_F(ChainCheckTest, SiblingThatALinkLeadsToIsLookedAtOnlyWhereItIsAllowed) {
+  const TempDir elsewhere;
+  create_overlay(elsewhere / "other.qcow2", folder_ / "a.qcow2", "qcow2");
+  fs::create_symlink(elsewhere / "other.qcow2", folder_ / "link.qcow2");
+  EXPECT_THAT(check().layers[1].about_chain, says("link.qcow2' hangs on it too"));
+  const AllowedFolders here = AllowedFolders::only({folder_.path()}).value();
+  EXPECT_THAT(check("b.qcow2", here).layers[1].about_chain, IsEmpty());
 }
 
 TEST_F(ChainCheckTest, SiblingOfALayer) {
