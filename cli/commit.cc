@@ -1,5 +1,7 @@
 #include "qcow/commit/commit.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
@@ -127,6 +129,11 @@ Result<ExitStatus> commit_command(const CommitCommandOptions& options, Io& io) {
   if (options.source.image.empty()) {
     return std::unexpected(make_error(ErrorKind::invalid_argument, "no IMAGE is named")
                                .advise("or say --qmp SOCKET --disk DISK for a running guest"));
+  }
+  if (const std::string_view option = option_for_a_guest(options.live); !option.empty()) {
+    return std::unexpected(make_error(ErrorKind::invalid_argument, fmt::format("{} is for a running guest", option))
+                               .in(options.source.image)
+                               .advise("name it by --qmp SOCKET or --domain NAME, or leave the option out"));
   }
   if (options.dry_run) {
     return dry_run(options, io);

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <ostream>
+#include <utility>
 
 #include "cli/commit_options.h"
 #include "cli/commit_report.h"
@@ -165,6 +168,18 @@ void add_live_commit(CLI::App& app, LiveCommitOptions& options) {
   app.add_option("--engine", options.engine, "Who merges under a running guest; default: auto")
       ->option_text("auto|qemu|clone")
       ->transform(CLI::CheckedTransformer(engines));
+}
+
+std::string_view option_for_a_guest(const LiveCommitOptions& options) {
+  const auto given =
+      std::to_array<std::pair<bool, std::string_view>>({{!options.disk.empty(), "--disk"},
+                                                        {options.active, "--active"},
+                                                        {options.pivot, "--pivot"},
+                                                        {options.keep_overlay, "--keep-overlay"},
+                                                        {options.timeout != 0, "--timeout"},
+                                                        {options.engine != live::EngineChoice::automatic, "--engine"}});
+  const auto* const first = std::ranges::find_if(given, [](const auto& option) { return option.first; });
+  return first != std::end(given) ? first->second : std::string_view{};
 }
 
 }  // namespace qchain::cli

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "cli/exit_status.h"
 #include "cli/io.h"
@@ -26,6 +27,9 @@ struct CommitCommandOptions;
 
 /// Adds --qmp, --disk and all that goes with them.
 void add_live_commit(CLI::App& app, LiveCommitOptions& options);
+
+/// An option that was given and says nothing without a running guest; empty: none.
+[[nodiscard]] std::string_view option_for_a_guest(const LiveCommitOptions& options);
 
 [[nodiscard]] Result<ExitStatus> live_commit_command(const CommitCommandOptions& options, Io& io);
 

@@ -49,6 +49,14 @@ TEST(Usage, options_exclude_each_other) {
   EXPECT_TRUE(fails_in_one_line(run_cli({"copy", "--verbose", "--progress=json", "x", "y"}), "excludes"));
 }
 
+TEST(Usage, what_concerns_a_running_guest_wants_one) {
+  for (const char* option : {"--disk=vda", "--active", "--pivot", "--keep-overlay", "--timeout=3", "--engine=clone"}) {
+    const std::string name = std::string(option).substr(0, std::string(option).find('='));
+    EXPECT_TRUE(
+        fails_in_one_line(run_cli({"commit", option, "x"}), "x: " + name + " is for a running guest; name it by"));
+  }
+}
+
 TEST(Usage, copy_has_no_way_around_the_locks) {
   EXPECT_TRUE(fails_in_one_line(run_cli({"copy", "-U", "x", "y"}), "unknown option '-U'"));
 }

@@ -48,7 +48,12 @@ void Recipe::write(const std::string& path, const std::vector<std::string>& comm
     return;
   }
   const bool known_end = result.status == 0 || result.status == 1 || result.status == aborted;
-  if (!known_end || count_failures(output) > std::ranges::count_if(commands, may_fail)) {
+  const bool more_failed = count_failures(output) > std::ranges::count_if(commands, may_fail);
+  if (known_end && more_failed && !try_qemu_bytes(path, "qcow2")) {
+    note("QEMU can't read this image, or one below it: a write of a part of a cluster would have to");
+    return;
+  }
+  if (!known_end || more_failed) {
     throw std::runtime_error(lines_.back() + "\n  exit status " + std::to_string(result.status) + ": " + output);
   }
 }
