@@ -4,14 +4,18 @@
 //   QCHAIN_FAULT_REPORT=F  file that is told the name of the call that failed
 //   QCHAIN_FAULT_ALWAYS=M  every call: "short": reads and writes a part, "interrupted": every other one EINTR,
 //                          "slow": waits for 5 ms
+//   QCHAIN_FAULT_CLONE=N   number of the FICLONERANGE that fails with QCHAIN_FAULT_ERRNO, from 0, counted by themselves
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -23,12 +27,14 @@ namespace {
 /// What the environment said when the process began; later it may not be asked any more.
 struct Plan {
   long at = -1;
+  long clone = -1;
   int error = EIO;
   int report = -1;
   std::string_view always;
 
   Plan() {
     if (const char* const text = std::getenv("QCHAIN_FAULT_AT")) at = std::atol(text);
+    if (const char* const text = std::getenv("QCHAIN_FAULT_CLONE")) clone = std::atol(text);
     if (const char* const text = std::getenv("QCHAIN_FAULT_ERRNO")) error = std::atoi(text);
     if (const char* const text = std::getenv("QCHAIN_FAULT_ALWAYS")) always = text;
     if (const char* const path = std::getenv("QCHAIN_FAULT_REPORT")) {
@@ -46,6 +52,11 @@ const Plan& plan() {
 }
 
 std::atomic<long> calls = 0;
+std::atomic<long> clones = 0;
+
+void report(const char* name) {
+  static_cast<void>(!::write(plan().report, name, std::strlen(name)));
+}
 
 /// Whether this call is the one; errno is set then.
 bool fails(const char* name) {
@@ -60,7 +71,7 @@ bool fails(const char* name) {
   if (number != plan().at) {
     return false;
   }
-  static_cast<void>(!::write(plan().report, name, std::strlen(name)));
+  report(name);
   errno = plan().error;
   return true;
 }
@@ -130,5 +141,19 @@ int linkat(int from_folder, const char* from, int to_folder, const char* to, int
 int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) noexcept {
   static const auto real = next<int (*)(int, const char*, int, const char*, unsigned)>("renameat2");
   return plan().always.empty() && fails("renameat2") ? -1 : real(from_folder, from, to_folder, to, flags);
+}
+
+int ioctl(int fd, unsigned long request, ...) noexcept {
+  static const auto real = next<int (*)(int, unsigned long, ...)>("ioctl");
+  va_list rest;
+  va_start(rest, request);
+  void* const argument = va_arg(rest, void*);
+  va_end(rest);
+  if (request == FICLONERANGE && clones++ == plan().clone) {
+    report("clone");
+    errno = plan().error;
+    return -1;
+  }
+  return real(fd, request, argument);
 }
 }

@@ -11,6 +11,11 @@ Arguments with_fault(const Fault& fault, const std::string& report) {
   Arguments words{"env", std::string("LD_PRELOAD=") + QCHAIN_FAULTY_CALLS};
   if (fault.at) {
     words.push_back("QCHAIN_FAULT_AT=" + std::to_string(*fault.at));
+  }
+  if (fault.clone) {
+    words.push_back("QCHAIN_FAULT_CLONE=" + std::to_string(*fault.clone));
+  }
+  if (fault.at || fault.clone) {
     words.push_back("QCHAIN_FAULT_ERRNO=" + std::to_string(fault.error));
     words.push_back("QCHAIN_FAULT_REPORT=" + report);
   }

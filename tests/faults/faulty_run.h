@@ -12,7 +12,8 @@ namespace qchain::test {
 struct Fault {
   std::optional<unsigned> at;  ///< number of the call that fails
   int error = 0;
-  std::string always;  ///< "short", "interrupted", "slow"
+  std::string always;                  ///< "short", "interrupted", "slow"
+  std::optional<unsigned> clone = {};  ///< number of the sharing of blocks that fails
 };
 
 /// The words before a command that give it such a disk; `report` is the file that is told what failed.
