@@ -138,7 +138,10 @@ class Merge {
     if (QC_TRY(prove_in(chain, chain.depth() - 1))) {
       return {};
     }
-    return std::unexpected(make_error(ErrorKind::corrupt, "it does not read as the layers that were merged into it")
+    const Comparison& found = context_.report.comparison;
+    return std::unexpected(make_error(ErrorKind::corrupt,
+                                      fmt::format("differs from the layers merged into it in {} bytes, the first at {}",
+                                                  found.different, found.first_difference->start))
                                .in(record.base.path)
                                .advise("they still hold the truth, delete none of them: shut the guest down and copy "
                                        "what it can't do without from them"));

@@ -23,7 +23,7 @@ class LiveCommit : public CommitLab {};
 
 TEST_F(LiveCommit, IsCancelledWhenTheBaseIsWrongBeforeTheSwitchAndDoneByTheNextRun) {
   start();
-  const std::uint64_t place = somewhere_in("b");
+  const std::uint64_t place = somewhere_in(chain().file("b"));
   const auto commit = begin_commit({"--bandwidth", "4"});
   machine().monitor().wait_for("JOB_STATUS_CHANGE");  // it runs
   commit->send(SIGSTOP);

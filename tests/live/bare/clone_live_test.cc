@@ -202,7 +202,7 @@ TEST_F(CloneLive, CutOffAtAnyCallTheSameCommandCompletes) {
   for (std::size_t calls = first_call();; calls += stride()) {
     SCOPED_TRACE("cut off after " + std::to_string(calls) + " calls");
     CutOffMachine machine(open(), calls);
-    static_cast<void>(commit(below(), machine));
+    commit_in_part(below(), machine);
     const auto again = commit(below());
     ASSERT_TRUE(again) << describe(again.error());
     expect_all_in_base();
@@ -221,7 +221,7 @@ TEST_F(CloneLive, ThePivotCutOffAtAnyCallCompletes) {
   for (std::size_t calls = first_call();; calls += stride()) {
     SCOPED_TRACE("cut off after " + std::to_string(calls) + " calls");
     CutOffMachine machine(open(), calls);
-    static_cast<void>(commit(by_clone(active(Ending::pivot)), machine));
+    commit_in_part(by_clone(active(Ending::pivot)), machine);
     const auto again = commit(by_clone(active(Ending::pivot)));
     ASSERT_TRUE(again) << describe(again.error());
     EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});

@@ -42,6 +42,10 @@ class CommitLive : public BareLab {
     CutOffMachine machine(open());
     return commit(request, machine);
   }
+  /// One that is cut off: how far it came, the machine and the files tell.
+  void commit_in_part(const LiveRequest& request, CutOffMachine& machine) {
+    [[maybe_unused]] const auto report = commit(request, machine);
+  }
   [[nodiscard]] std::unique_ptr<live::Machine> open() const {
     auto machine = live::open_qmp(qemu_->socket());
     if (!machine) {

@@ -1,5 +1,6 @@
 #include "tests/live/bare/commit_live.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -12,6 +13,8 @@
 
 namespace qchain::test {
 namespace {
+
+using testing::HasSubstr;
 
 TEST_F(CommitLive, MergesBelowTheActiveImage) {
   start();
@@ -61,6 +64,33 @@ TEST_F(CommitLive, WhatWasFlippedInBaseBeforeTheSwitchIsFound) {
   expect_all_in_base();
 }
 
+/// As through libvirt: it is proved when all is switched, while the merged layers are still there.
+TEST_F(CommitLive, WhereNoJobWaitsAWrongBaseIsFoundAfterTheSwitchAndTheLayersAreKept) {
+  start();
+  const auto commit_unheld = [&](const std::string& byte) {
+    CutOffMachine machine(open());
+    machine.finalizes_by_itself = true;
+    machine.before_flush = [&, byte] { poke(file("base.raw"), 3'500'000, bytes_of(byte)); };
+    return commit(below_active(), machine);
+  };
+  for (int run = 0; run < 2; ++run) {  // again it says the same
+    const auto wrong = commit_unheld("X");
+    ASSERT_FALSE(wrong);
+    EXPECT_EQ(wrong.error().kind, ErrorKind::corrupt);
+    EXPECT_THAT(describe(wrong.error()),
+                HasSubstr("differs from the layers merged into it in 1 bytes, the first at 3500000"));
+    EXPECT_THAT(describe(wrong.error()), HasSubstr("delete none of them"));
+    EXPECT_EQ(chain_in_qemu(), (std::vector<std::string>{"base.raw", "c.qcow2"}));
+    FileRecordStore records(file("base.raw"));
+    EXPECT_FALSE(retire(records, {}));
+    EXPECT_TRUE(std::filesystem::exists(file("a.qcow2")) && std::filesystem::exists(file("b.qcow2")));
+  }
+  const auto right = commit_unheld("\x03");
+  ASSERT_TRUE(right) << describe(right.error());
+  EXPECT_GT(right->comparison.compared, 0U);
+  expect_all_in_base();
+}
+
 TEST_F(CommitLive, TheSameCommandAgainSaysThatItIsDone) {
   start();
   ASSERT_TRUE(commit(below_active()));
@@ -74,7 +104,7 @@ TEST_F(CommitLive, CutOffAtAnyCallTheSameCommandCompletes) {
     SCOPED_TRACE("cut off after " + std::to_string(calls) + " calls");
     start();
     CutOffMachine machine(open(), calls);
-    static_cast<void>(commit(below_active(), machine));
+    commit_in_part(below_active(), machine);
     const auto again = commit(below_active());
     ASSERT_TRUE(again) << describe(again.error());
     expect_all_in_base();
@@ -96,7 +126,7 @@ TEST_F(CommitLive, CutOffAtAnyCallAndWithoutQemuAnOfflineCommitCompletes) {
     SCOPED_TRACE("cut off after " + std::to_string(calls) + " calls");
     start();
     CutOffMachine machine(open(), calls);
-    static_cast<void>(commit(below_active(), machine));
+    commit_in_part(below_active(), machine);
     qemu_.reset();  // killed
     expect_reads_as_before(file("c.qcow2"));
     const auto done = commit_offline();
@@ -137,7 +167,7 @@ TEST_F(CommitLive, ThePivotCutOffAtAnyCallCompletes) {
     SCOPED_TRACE("cut off after " + std::to_string(calls) + " calls");
     start();
     CutOffMachine machine(open(), calls);
-    static_cast<void>(commit(active(Ending::pivot), machine));
+    commit_in_part(active(Ending::pivot), machine);
     const auto again = commit(active(Ending::pivot));
     ASSERT_TRUE(again) << describe(again.error());
     EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});

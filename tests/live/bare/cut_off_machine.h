@@ -19,13 +19,17 @@ class CutOffMachine final : public live::Machine {
 
   /// Called when all is in the base and nothing is compared yet.
   std::function<void()> before_flush = [] {};
+  /// As libvirt's jobs are: none waits before finalize().
+  bool finalizes_by_itself = false;
   /// Called when base and guest are in step.
   std::function<void()> before_pivot = [] {};
   void disconnect() { machine_.reset(); }
   [[nodiscard]] bool was_cut_off() const noexcept { return was_cut_off_; }
 
   [[nodiscard]] std::string name() const override { return machine_->name(); }
-  [[nodiscard]] live::Abilities abilities() const override { return machine_->abilities(); }
+  [[nodiscard]] live::Abilities abilities() const override {
+    return finalizes_by_itself ? live::Abilities{} : machine_->abilities();
+  }
   [[nodiscard]] pid_t pid() const override { return machine_->pid(); }
   [[nodiscard]] std::string handle_of(const live::Disk& disk) const override { return machine_->handle_of(disk); }
   [[nodiscard]] Result<std::vector<live::Disk>> disks() override {
@@ -35,7 +39,7 @@ class CutOffMachine final : public live::Machine {
     return reached([&] { return machine_->start_commit(disk, job); });
   }
   [[nodiscard]] Result<std::optional<live::JobState>> job(const std::string& handle) override {
-    return reached([&] { return machine_->job(handle); });
+    return reached([&] { return job_in_machine(handle); });
   }
   [[nodiscard]] Result<std::optional<live::Event>> next_event(live::Clock::time_point until,
                                                               std::stop_token stop) override {
@@ -78,6 +82,15 @@ class CutOffMachine final : public live::Machine {
   }
 
  private:
+  [[nodiscard]] Result<std::optional<live::JobState>> job_in_machine(const std::string& handle) {
+    auto state = QC_TRY(machine_->job(handle));
+    if (finalizes_by_itself && state && state->phase == live::Phase::pending) {
+      QC_TRY(machine_->finalize(handle));
+      state->phase = live::Phase::running;
+    }
+    return state;
+  }
+
   template <typename Call>
   std::invoke_result_t<Call> reached(Call call) {
     if (calls_ == 0) {

@@ -3,38 +3,27 @@
 #include <gtest/gtest.h>
 
 #include "live/libvirt/open.h"
-#include "tests/live/support/lab.h"
-#include "tests/live/support/session_libvirt.h"
-#include "tests/support/files.h"
+#include "tests/live/support/libvirt_lab.h"
 #include "tests/support/qemu.h"
 
 namespace qchain::live {
 namespace {
 
-using test::Guest;
 using testing::HasSubstr;
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 
-class LibvirtMachine : public test::Lab {
+class LibvirtMachine : public test::LibvirtLab {
  protected:
   void SetUp() override {
-    if (!test::run({"sh", "-c", "command -v libvirtd virsh"}).ok()) {
-      GTEST_SKIP() << "no libvirtd here";
-    }
-    Lab::SetUp();
+    LibvirtLab::SetUp();
     if (IsSkipped() || HasFatalFailure()) {
       return;
     }
-    libvirt_.emplace();
-    test::make_hole_file(file("base.raw"), disk_size);
-    guest_.emplace(libvirt_->start(kit(), file("base.raw"), "raw", guest_seed()));
-    auto opened = open_domain(libvirt_->uri(), "vm1");
+    auto opened = open_domain(libvirt().uri(), "vm1");
     ASSERT_TRUE(opened) << describe(opened.error());
     machine_ = *std::move(opened);
   }
-
-  [[nodiscard]] std::string file(const std::string& name) const { return libvirt_->folder() + "/" + name; }
 
   Disk disk() {
     auto disks = machine_->disks();
@@ -46,11 +35,11 @@ class LibvirtMachine : public test::Lab {
   void snapshot(const std::string& name) {
     const Disk before = disk();
     test::create_overlay(file(name), before.active().file, name_of(before.active().format));
-    libvirt_->own(file(name));
+    libvirt().own(file(name));
     const auto made = machine_->snapshot(before, file(name));
     ASSERT_TRUE(made) << describe(made.error());
-    guest_->run(80);
-    guest_->resume();
+    guest().run(80);
+    guest().resume();
   }
 
   /// By events alone.
@@ -82,13 +71,11 @@ class LibvirtMachine : public test::Lab {
     EXPECT_THAT(describe(result.error()), HasSubstr(words));
   }
 
-  std::optional<test::SessionLibvirt> libvirt_;
-  std::optional<Guest> guest_;
   std::unique_ptr<Machine> machine_;
 };
 
 TEST_F(LibvirtMachine, CommitsUnderAGuestAndSaysInWordsWhatItCannotDo) {
-  expect_refused(open_domain(libvirt_->uri(), "vm2"), ErrorKind::not_found, "no domain 'vm2'");
+  expect_refused(open_domain(libvirt().uri(), "vm2"), ErrorKind::not_found, "no domain 'vm2'");
   for (const char* name : {"a", "b", "c"}) {
     snapshot(name);
   }
@@ -114,7 +101,7 @@ TEST_F(LibvirtMachine, CommitsUnderAGuestAndSaysInWordsWhatItCannotDo) {
   EXPECT_EQ(*machine_->job("vda"), std::nullopt);
   ASSERT_EQ(disk().layers.size(), 2U);
   EXPECT_EQ(disk().layers[0].file, file("base.raw"));
-  expect_unharmed(*guest_, "commit of a, b");
+  expect_unharmed(guest(), "commit of a, b");
 
   start({.base = 0, .top = 1, .backing_name = {}, .bytes_per_second = mebibyte});
   EXPECT_EQ(disk().job, "vda");
@@ -123,7 +110,7 @@ TEST_F(LibvirtMachine, CommitsUnderAGuestAndSaysInWordsWhatItCannotDo) {
   EXPECT_EQ(wait_for_news_of_job(), Phase::cancelled);
   ASSERT_TRUE(machine_->dismiss("vda"));
   EXPECT_EQ(disk().layers.size(), 2U);
-  expect_unharmed(*guest_, "cancelled");
+  expect_unharmed(guest(), "cancelled");
 
   start({.base = 0, .top = 1, .backing_name = {}, .bytes_per_second = mebibyte});
   ASSERT_TRUE(machine_->set_speed("vda", 0));
@@ -132,23 +119,21 @@ TEST_F(LibvirtMachine, CommitsUnderAGuestAndSaysInWordsWhatItCannotDo) {
   ASSERT_TRUE(machine_->pivot("vda"));
   EXPECT_EQ(wait_for_news_of_job(), Phase::completed);
   EXPECT_EQ(disk().layers.size(), 1U);
-  expect_unharmed(*guest_, "active commit, pivot");
+  expect_unharmed(guest(), "active commit, pivot");
 
-  const guest::Generation done = guest_->pause();
-  libvirt_->virsh({"destroy", "vm1"});
+  expect_right_at_the_end(file("base.raw"), "raw");
   const auto gone = machine_->next_event(Clock::now() + std::chrono::minutes(1), {});
   ASSERT_TRUE(gone && *gone);
   EXPECT_EQ((*gone)->kind, Event::Kind::gone);
-  expect_right(*guest_, done, file("base.raw"), "raw");
 }
 
 TEST_F(LibvirtMachine, NoticesADaemonThatIsGoneAndTheGuestGoesOn) {
-  libvirt_->send(SIGKILL);
+  libvirt().send(SIGKILL);
   const auto event = machine_->next_event(Clock::now() + std::chrono::minutes(1), {});
   ASSERT_FALSE(event);
   EXPECT_THAT(describe(event.error()), HasSubstr("connection to libvirt is lost"));
-  expect_unharmed(*guest_, "libvirtd is gone");
-  libvirt_->restart();
+  expect_unharmed(guest(), "libvirtd is gone");
+  libvirt().restart();
 }
 
 }  // namespace

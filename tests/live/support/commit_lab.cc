@@ -73,8 +73,7 @@ Arguments CommitLab::commit_words(const Arguments& more) {
 }
 
 std::unique_ptr<Child> CommitLab::begin_commit(const Arguments& more) {
-  return std::make_unique<Child>(
-      joined({QCHAIN_BINARY, "commit", "--qmp", machine_->qmp(), "--disk", "vda"}, commit_words(more)));
+  return std::make_unique<Child>(tested().words("commit", "vda", commit_words(more)));
 }
 
 ProcessResult CommitLab::commit_again(const Arguments& more) {
@@ -116,16 +115,6 @@ bool CommitLab::is_as_before() {
   return file_below_active() == chain_->file(top_);
 }
 
-std::uint64_t CommitLab::somewhere_in(const std::string& layer) {
-  const std::string map = must_run({"qemu-img", "map", "-U", "--output=json", chain_->file(layer)});
-  const std::vector<MapEntry> entries = parse_map(map);
-  const auto found = std::ranges::find_if(entries, [](const MapEntry& e) { return e.depth == 0 && e.data; });
-  if (found == entries.end()) {
-    throw std::runtime_error("no data in " + layer);
-  }
-  return found->start + found->length / 2;
-}
-
 int CommitLab::kills() {
   const char* given = std::getenv("QCHAIN_LIVE_KILLS");  // NOLINT(concurrency-mt-unsafe): no other thread
   return given != nullptr ? std::atoi(given) : 2;
@@ -133,6 +122,16 @@ int CommitLab::kills() {
 
 bool CommitLab::is_campaign() {
   return std::getenv("QCHAIN_LIVE_KILLS") != nullptr;  // NOLINT(concurrency-mt-unsafe): no other thread
+}
+
+std::uint64_t somewhere_in(const std::string& image) {
+  const std::string map = must_run({"qemu-img", "map", "-U", "--output=json", image});
+  const std::vector<MapEntry> entries = parse_map(map);
+  const auto found = std::ranges::find_if(entries, [](const MapEntry& e) { return e.depth == 0 && e.data; });
+  if (found == entries.end()) {
+    throw std::runtime_error("no data in " + image);
+  }
+  return found->start + found->length / 2;
 }
 
 void fill(const std::string& folder, std::uint64_t left) {

@@ -38,9 +38,6 @@ class CommitLab : public Lab {
   /// By QEMU's word, what lies right under the active image.
   [[nodiscard]] bool is_merged();
   [[nodiscard]] bool is_as_before();
-  /// A guest offset whose bytes lie in this frozen layer; ask before a job runs.
-  [[nodiscard]] std::uint64_t somewhere_in(const std::string& layer);
-
   /// How often something is killed: 2, or $QCHAIN_LIVE_KILLS for a campaign.
   [[nodiscard]] static int kills();
   [[nodiscard]] static bool is_campaign();
@@ -56,6 +53,9 @@ class CommitLab : public Lab {
   std::string top_ = "b";
   int rounds_ = 0;
 };
+
+/// A guest offset whose bytes lie in this frozen image itself; ask before a job runs.
+[[nodiscard]] std::uint64_t somewhere_in(const std::string& image);
 
 /// Takes all room of the folder's file system but `left` bytes, and gives it back.
 void fill(const std::string& folder, std::uint64_t left);

@@ -42,12 +42,16 @@ void expect_done(const ProcessResult& result, const std::string& words) {
 
 }  // namespace
 
-ProcessResult Tested::qchain(const std::string& command, const std::string& disk, const Arguments& more) const {
+Arguments Tested::words(const std::string& command, const std::string& disk, const Arguments& more) const {
   Arguments all{QCHAIN_BINARY, command};
   all.insert(all.end(), target.begin(), target.end());
   all.insert(all.end(), {"--disk", disk});
   all.insert(all.end(), more.begin(), more.end());
-  return run(all);
+  return all;
+}
+
+ProcessResult Tested::qchain(const std::string& command, const std::string& disk, const Arguments& more) const {
+  return run(words(command, disk, more));
 }
 
 void Tested::snapshot(const std::string& name) const {

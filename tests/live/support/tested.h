@@ -16,6 +16,7 @@ struct Tested {
   std::function<void(const std::string&)> unharmed;  ///< the guest has no errors and never stood still, after this step
 
   /// `qchain COMMAND TARGET --disk DISK MORE`.
+  [[nodiscard]] Arguments words(const std::string& command, const std::string& disk, const Arguments& more = {}) const;
   [[nodiscard]] ProcessResult qchain(const std::string& command, const std::string& disk,
                                      const Arguments& more = {}) const;
   /// A snapshot of vda by qchain: NAME.qcow2 is then the active image.
