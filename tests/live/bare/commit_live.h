@@ -44,7 +44,11 @@ class CommitLive : public BareLab {
   }
   /// One that is cut off: how far it came, the machine and the files tell.
   void commit_in_part(const LiveRequest& request, CutOffMachine& machine) {
-    [[maybe_unused]] const auto report = commit(request, machine);
+    try {
+      [[maybe_unused]] const auto report = commit(request, machine);
+    } catch (const Killed&) {
+      machine.disconnect();
+    }
   }
   [[nodiscard]] std::unique_ptr<live::Machine> open() const {
     auto machine = live::open_qmp(qemu_->socket());
@@ -88,6 +92,15 @@ class CommitLive : public BareLab {
     request.layers = {.base = file("base.raw"), .top = file("b.qcow2")};
     return qchain::commit(request,
                           {.looking = looking, .working = working, .records = records, .progress = {}, .stop = {}});
+  }
+  /// After a pivot: QEMU has nothing open any more but the base.
+  void expect_only_base_open() {
+    EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
+    EXPECT_FALSE(job_is_left());
+    EXPECT_FALSE(std::filesystem::exists(file("c.qcow2.qchain-live")));
+    for (const auto& node : qemu_->ask("query-named-block-nodes", {{"flat", true}})) {
+      EXPECT_EQ(node.at("file"), file("base.raw")) << "still open";
+    }
   }
   void expect_all_in_base() {
     EXPECT_EQ(chain_in_qemu(), (std::vector<std::string>{"base.raw", "c.qcow2"}));

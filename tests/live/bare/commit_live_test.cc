@@ -150,12 +150,7 @@ TEST_F(CommitLive, PivotsToTheBase) {
   const auto report = commit(active(Ending::pivot), machine);
   ASSERT_TRUE(report) << describe(report.error());
   EXPECT_EQ(said_, (std::vector<std::string>{"Now in synchronized phase", "Successfully pivoted"}));
-  EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
-  EXPECT_FALSE(job_is_left());
-  EXPECT_FALSE(std::filesystem::exists(file("c.qcow2.qchain-live")));
-  for (const auto& node : qemu_->ask("query-named-block-nodes", {{"flat", true}})) {
-    EXPECT_TRUE(node.at("file") == file("base.raw")) << "still open: " << node.at("file");
-  }
+  expect_only_base_open();
   qemu_->guest("write -P 10 21M 64k");
   qemu_->guest("flush");
   qemu_io(file("before"), {"write -P 9 20M 1M", "write -P 10 21M 64k"}, "raw");
@@ -170,9 +165,7 @@ TEST_F(CommitLive, ThePivotCutOffAtAnyCallCompletes) {
     commit_in_part(active(Ending::pivot), machine);
     const auto again = commit(active(Ending::pivot));
     ASSERT_TRUE(again) << describe(again.error());
-    EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
-    EXPECT_FALSE(job_is_left());
-    EXPECT_FALSE(std::filesystem::exists(file("c.qcow2.qchain-live")));
+    expect_only_base_open();
     EXPECT_EQ(record()->state, CommitState::verified);
     qemu_->guest("flush");
     expect_reads_as_before(file("base.raw"), "raw");
@@ -190,6 +183,34 @@ TEST_F(CommitLive, ThePivotCutOffAtAnyCallCompletes) {
     }
     SetUp();
   }
+}
+
+/// First with the merge below behind it, then with the pivot: whichever run comes to the end closes what was left open.
+TEST_F(CommitLive, ThePivotKilledBeforeItClosesTheLayersClosesThemTheNextTime) {
+  start();
+  for (const LiveStep reached : {LiveStep::merging, LiveStep::pivoted}) {
+    CutOffMachine machine(open());
+    machine.before_close = [] { throw Killed(); };
+    commit_in_part(active(Ending::pivot), machine);
+    EXPECT_EQ(record()->live->step, reached);
+  }
+  ASSERT_TRUE(commit(active(Ending::pivot)));
+  expect_only_base_open();
+  qemu_->guest("flush");
+  expect_reads_as_before(file("base.raw"), "raw");
+}
+
+TEST_F(CommitLive, ThePivotThatCouldNotCloseTheLayersClosesThemTheNextTime) {
+  start();
+  for (int run = 0; run < 2; ++run) {
+    CutOffMachine machine(open());
+    machine.before_close = [&] { machine.cut_off(); };
+    commit_in_part(active(Ending::pivot), machine);
+  }
+  const auto again = commit(active(Ending::pivot));
+  ASSERT_TRUE(again) << describe(again.error());
+  EXPECT_TRUE(again->was_finished);
+  expect_only_base_open();
 }
 
 TEST_F(CommitLive, KeepOverlayCopiesAndSwitchesNothing) {

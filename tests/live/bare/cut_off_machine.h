@@ -8,6 +8,9 @@
 
 namespace qchain::test {
 
+/// What a test throws out of a call to end a run on the spot, without an error that it could still act upon.
+struct Killed {};
+
 /// A machine that can be taken away at any call, as if qchain had been killed there, and that a test can look into.
 class CutOffMachine final : public live::Machine {
  public:
@@ -23,6 +26,10 @@ class CutOffMachine final : public live::Machine {
   bool finalizes_by_itself = false;
   /// Called when base and guest are in step.
   std::function<void()> before_pivot = [] {};
+  /// Called when files are to be closed.
+  std::function<void()> before_close = [] {};
+  /// From now on.
+  void cut_off() noexcept { calls_ = 0; }
   void disconnect() { machine_.reset(); }
   [[nodiscard]] bool was_cut_off() const noexcept { return was_cut_off_; }
 
@@ -78,6 +85,7 @@ class CutOffMachine final : public live::Machine {
     return reached([&] { return machine_->switch_backing(disk, how); });
   }
   [[nodiscard]] Result<void> close(const std::vector<std::string>& files) override {
+    before_close();
     return reached([&] { return machine_->close(files); });
   }
 
