@@ -2,9 +2,10 @@
 
 import json
 import unittest
+from unittest import mock
 
 from suite.charts import chart
-from suite.ci import far_below
+from suite.ci import Check, far_below, look_at
 from suite.measure import Row, Sample, Series, Target, race, row_from_json, verdict
 from suite.processes import Failed
 from suite.report import Result, markdown
@@ -33,10 +34,44 @@ class Verdicts(unittest.TestCase):
         one = Row("time", "s", [Target(1, limit=1.0)], False, series={"qchain": Series([Sample(0.5)])})
         self.assertEqual(verdict(one, one.targets[0]), "met")
 
-    def test_ci_bears_with_noise_and_not_with_a_collapse(self):
-        self.assertEqual(far_below([row([1], [2])]), [])
-        self.assertEqual(len(far_below([row([1], [3])])), 1)
-        self.assertEqual(len(far_below([row([1], [])])), 1)
+
+class Ci(unittest.TestCase):
+    """Every check is given its rows, one after the other."""
+
+    def look(self, *rows, programs=(), left=1):
+        made = list(rows)
+        found = look_at([Check("a check", lambda: made.pop(0), programs)], lambda: left)
+        return found, len(rows) - len(made)
+
+    def test_bears_with_noise_and_not_with_a_collapse(self):
+        self.assertEqual(far_below(row([1], [2])), "")
+        self.assertIn("0.33 times peer; the floor is 2", far_below(row([1], [3])))
+
+    def test_looks_twice_before_it_complains(self):
+        once, looks = self.look(row([1], [3]), row([1], [1]))
+        self.assertEqual((len(once.seen), once.low, looks), (1, [], 2))
+        twice, looks = self.look(row([1], [3]), row([1], [3]), row([1], [1]))
+        self.assertEqual((twice.seen, len(twice.low), looks), ([], 1, 2))
+
+    def test_says_what_it_skipped_and_why(self):
+        found, looks = self.look(row([1], [1]), programs=("no-such-program",))
+        self.assertEqual((found.skipped, found.low, looks), (["a check: no-such-program is not installed"], [], 0))
+        with mock.patch("os.access", return_value=False):
+            found, _ = self.look(row([1], [1]), programs=("fusermount3",))
+        self.assertEqual(found.skipped, ["a check: no /dev/fuse here"])
+        found, _ = self.look(row([1], [1]), left=0)
+        self.assertEqual(found.skipped, ["a check: the time is up"])
+
+    def test_a_peer_that_fails_is_skipped_and_qchain_is_not(self):
+        def failing(who):
+            one = row([1], [1])
+            one.series[who] = Series(failure=f"{who} can't")
+            return one
+
+        found, _ = self.look(failing("peer"), failing("peer"))
+        self.assertEqual((found.skipped, found.low), (["a test: no peer: peer can't"], []))
+        found, _ = self.look(failing("qchain"), failing("qchain"))
+        self.assertEqual((found.skipped, found.low), ([], ["a test: not measured: qchain: qchain can't"]))
 
 
 class Races(unittest.TestCase):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 from suite.cases_mount import against_qsd, read_race, three_layers
@@ -9,41 +14,118 @@ from suite.cases_move import QEMU, Work, amplification
 from suite.cases_verify import compare_row
 from suite.commits import by_qchain, by_qemu
 from suite.context import Context
-from suite.measure import Row, Target
+from suite.measure import Row, Target, say
 from suite.peers import StorageDaemon, readers_for
 from suite.readers import Random4k, sequential
 from suite.reading import State
+from suite.report import number, spread
 
 LENIENT = 1 / 5  # of a floor: a noisy machine stays above it, and what is done one byte or cluster at a time does not
+BUDGET = 55  # seconds after which nothing more is begun
+IMAGES = ("qemu-img", "qemu-io")
+MOUNTS = (*IMAGES, "fusermount3", *StorageDaemon.programs)
 
 
-def ci(context: Context) -> list[Row]:
-    chain = three_layers(context)
-    peers = readers_for(context.qchain, (StorageDaemon,))
-    cached = partial(read_race, context, chain=chain, peers=peers, state=State.CACHED)
-    commit = Row("commit of 3 layers, cold, flushed", "MiB/s", [Target(1.7, 2.5, QEMU)])
+@dataclass
+class Check:
+    """One thing to look at."""
+
+    name: str
+    make: Callable[[], Row]
+    programs: tuple[str, ...] = IMAGES
+
+    def lacks(self) -> str:
+        """What this machine has not; empty where it has all."""
+        if "fusermount3" in self.programs and not os.access("/dev/fuse", os.R_OK | os.W_OK):
+            return "no /dev/fuse here"
+        missing = [program for program in self.programs if shutil.which(program) is None]
+        return f"{missing[0]} is not installed" if missing else ""
+
+
+@dataclass
+class Findings:
+    """What was looked at, what was not and why, and what is far below its floor: a line each."""
+
+    seen: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    low: list[str] = field(default_factory=list)
+
+
+def checks(context: Context) -> list[Check]:
+    def read(state: State, client, unit: str, target: Target, name: str) -> Row:
+        peers = readers_for(context.qchain, (StorageDaemon,))
+        return read_race(context, Row(name, unit, [target]), three_layers(context), peers, state, client)
+
+    def commit(name: str) -> Row:
+        chain = three_layers(context)
+        return context.race(Row(name, "MiB/s", [Target(1.7, 2.5, QEMU)]), {
+            "qchain": Work(chain, partial(by_qchain, context.qchain, chain)),
+            QEMU[0]: Work(chain, partial(by_qemu, chain, "none")),
+            QEMU[1]: Work(chain, partial(by_qemu, chain, "writeback"))})
+
+    def named(name: str, make: Callable[[str], Row], *programs: str) -> Check:
+        return Check(name, partial(make, name), programs or IMAGES)
+
+    in_depth = Random4k(depth=32, seconds=context.seconds)
     return [
-        cached(Row("sequential 1 MiB, layers cached", "MiB/s", [against_qsd(2.5, 4)]), client=sequential),
-        cached(Row("random 4 KiB, depth 32, layers cached", "IOPS", [against_qsd(2.5, 3.5)]),
-               client=Random4k(depth=32, seconds=context.seconds)),
-        read_race(context, Row("sequential 1 MiB, read again", "MiB/s", [against_qsd(10, 20)]), chain, peers,
-                  State.WARM, sequential),
-        context.race(commit, {"qchain": Work(chain, partial(by_qchain, context.qchain, chain)),
-                              QEMU[0]: Work(chain, partial(by_qemu, chain, "none")),
-                              QEMU[1]: Work(chain, partial(by_qemu, chain, "writeback"))}),
-        amplification(context),
-        compare_row(context, cached=True),
+        named("sequential 1 MiB, layers cached",
+              partial(read, State.CACHED, sequential, "MiB/s", against_qsd(2.5, 4)), *MOUNTS),
+        named("commit of 3 layers, cold, flushed", commit),
+        Check("bytes written for a byte changed", partial(amplification, context)),
+        Check("verify a chain against a raw file, cached", partial(compare_row, context, cached=True)),
+        named("random 4 KiB, depth 32, layers cached",
+              partial(read, State.CACHED, in_depth, "IOPS", against_qsd(2.5, 3.5)), *MOUNTS, "fio"),
+        named("sequential 1 MiB, read again",
+              partial(read, State.WARM, sequential, "MiB/s", against_qsd(10, 20)), *MOUNTS),
     ]
 
 
-def far_below(rows: list[Row]) -> list[str]:
-    """What fell so far that noise does not explain it."""
-    found = []
-    for row in rows:
-        for target in row.targets:
-            ratio = row.ratio(target)
-            if ratio is None:
-                found.append(f"{row.name}: not measured")
-            elif target.floor is not None and ratio < target.floor * LENIENT:
-                found.append(f"{row.name}: {ratio:.2f} times {row.peer(target)[0]}; the floor is {target.floor:g}")
+def ci(context: Context) -> Findings:
+    return look_at(checks(context), partial(_seconds_left, time.monotonic() + BUDGET))
+
+
+def _seconds_left(deadline: float) -> float:
+    return deadline - time.monotonic()
+
+
+def look_at(all_checks: list[Check], left: Callable[[], float]) -> Findings:
+    """What is far below its floor is measured once more: a minute in which the machine did something else is no
+    finding."""
+    found = Findings()
+    for check in all_checks:
+        reason = check.lacks() or ("" if left() > 0 else "the time is up")
+        if reason:
+            found.skipped.append(f"{check.name}: {reason}")
+            continue
+        row = check.make()
+        if far_below(row):
+            say("    far below its floor: once more")
+            row = check.make()
+        _note(row, found)
     return found
+
+
+def _note(row: Row, found: Findings) -> None:
+    peers = {who: series.failure for who, series in row.series.items() if who != "qchain"}
+    if row.figure("qchain") is not None and peers and all(peers.values()):
+        found.skipped.append(f"{row.name}: no peer: {', '.join(peers.values())}")
+        return
+    low = far_below(row)
+    if low:
+        found.low.append(low)
+        return
+    target = row.targets[0]
+    found.seen.append(f"{row.name}: {spread(row, row.series['qchain'])} {row.unit}, {number(row.ratio(target))} times "
+                      f"as good as {row.peer(target)[0]}; below {number(target.floor * LENIENT)} it would fail")
+
+
+def far_below(row: Row) -> str:
+    """What fell so far that noise does not explain it; empty where nothing did."""
+    for target in row.targets:
+        ratio = row.ratio(target)
+        if ratio is None:
+            out = [f"{who}: {series.failure}" for who, series in row.series.items() if series.failure]
+            return f"{row.name}: not measured: {'; '.join(out)}"
+        if target.floor is not None and ratio < target.floor * LENIENT:
+            return f"{row.name}: {number(ratio)} times {row.peer(target)[0]}; the floor is {target.floor:g}"
+    return ""

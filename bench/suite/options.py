@@ -22,7 +22,8 @@ def parse(words: list[str]) -> argparse.Namespace:
         epilog="As root it measures more: memory is emptied between tests, and loop mounts can be made.")
     parser.add_argument("subset", nargs="*", metavar="SUBSET",
                         help=f"what to measure: {', '.join(names)}; default: all. Or ci: a minute's worth, which fails "
-                             "only where a ratio falls far below its floor. Or publish: measure nothing, see "
+                             "only where a ratio falls far below its floor, twice, and skips what this machine can't "
+                             "do. Or publish: measure nothing, see "
                              "--publish")
     parser.add_argument("--size", choices=SIZES, help="size of the disks that are read (default 1G; ci: 128M)")
     parser.add_argument("--rounds", type=int, help="samples of each figure (default 5; ci: 3)")
