@@ -2,13 +2,17 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <fstream>
 #include <system_error>
+#include <thread>
 
 namespace qchain::test {
 namespace {
@@ -22,13 +26,39 @@ std::vector<char*> pointers_to(const Arguments& argv) {
   return pointers;
 }
 
+/// Ends to read from and to write to.
+std::array<int, 2> make_pipe(ErrorPipe kind) {
+  std::array<int, 2> ends{};
+  const bool narrow = kind == ErrorPipe::narrow;
+  constexpr int least = 0;  // the kernel makes some kilobytes of it, and counts its own with every line
+  if ((narrow ? ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) : ::pipe2(ends.data(), O_CLOEXEC)) !=
+          0 ||
+      (narrow && ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &least, sizeof least) != 0)) {
+    throw std::system_error(errno, std::generic_category(), "cannot make a pipe");
+  }
+  return ends;
+}
+
+/// Of `SigPnd:\t0000000000000002`.
+bool is_pending(const std::string& line) {
+  return (line.starts_with("SigPnd") || line.starts_with("ShdPnd")) &&
+         line.find_first_of("123456789abcdef", 7) != line.npos;
+}
+
+bool has_pending_signal(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (is_pending(line)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
-Child::Child(const Arguments& argv) {
-  std::array<int, 2> pipe{};
-  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) {
-    throw std::system_error(errno, std::generic_category(), "pipe2");
-  }
+Child::Child(const Arguments& argv, ErrorPipe errors) {
+  const std::array<int, 2> pipe = make_pipe(errors);
   errors_ = UniqueFd(pipe[0]);
   const UniqueFd writer(pipe[1]);
   posix_spawn_file_actions_t actions;
@@ -52,6 +82,12 @@ Child::~Child() {
 void Child::send(int signal) const {
   if (pid_ > 0) {  // -1 would be everybody
     ::kill(pid_, signal);
+  }
+}
+
+void Child::wait_until_signals_are_taken() const {
+  while (has_pending_signal(pid_)) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
 

@@ -1,0 +1,88 @@
+// Ctrl-C while the real command copies, and while it compares: the pipe that its progress goes to holds it there.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <ostream>
+
+#include "tests/live/bare/commit_live.h"
+#include "tests/support/child.h"
+#include "tests/support/loop_xfs.h"
+
+namespace qchain::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+struct Moment {
+  const char* engine;
+  const char* progress;  ///< of the part in which it is interrupted
+  const char* name;
+  friend void PrintTo(const Moment& moment, std::ostream* out) { *out << moment.name; }
+};
+
+class Interrupted : public CommitLive, public testing::WithParamInterface<Moment> {
+ protected:
+  void SetUp() override {
+    if (!xfs_.ok()) {
+      GTEST_SKIP() << "no XFS here that shares blocks: " << xfs_.reason();
+    }
+    folder_ = xfs_.path();
+    CommitLive::SetUp();
+    std::vector<std::string> zeroes;  // each is a step of its own
+    for (int i = 0; i < 100; ++i) {
+      zeroes.push_back("write -z " + std::to_string((64 + 2 * i) * 64) + "k 64k");
+    }
+    qemu_io(file("b.qcow2"), zeroes);
+    must_run({"qemu-img", "convert", "-O", "raw", file("c.qcow2"), file("before")});
+    start();
+  }
+  void TearDown() override { qemu_.reset(); }
+
+  [[nodiscard]] Arguments commit_words(const Arguments& more = {}) const {
+    Arguments words{QCHAIN_BINARY, "commit", "--qmp", qemu_->socket(), "--disk",   disk,
+                    "--base",      "vda[1]", "--top", "vda[3]",        "--engine", GetParam().engine};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  LoopXfs xfs_;
+};
+
+TEST_P(Interrupted, ItLeavesTheChainAsItWasAndSaysSoAndTheNextRunCompletes) {
+  const bool by_qemu = std::string(GetParam().engine) == "qemu";
+  const bool copying = GetParam().progress == std::string("Block Commit");
+  const Arguments slowly = by_qemu && copying ? Arguments{"--verbose", "--bandwidth", "1"} : Arguments{"--verbose"};
+  Child commit(commit_words(slowly), ErrorPipe::narrow);
+  std::string line;
+  do {
+    line = commit.read_error_line();
+    ASSERT_NE(line, "") << "it is over";
+  } while (!line.starts_with(GetParam().progress));
+  EXPECT_FALSE(line.contains("100 %")) << line;
+  commit.send(SIGINT);
+  commit.wait_until_signals_are_taken();
+  EXPECT_THAT(commit.read_errors(), AllOf(HasSubstr("interrupted; "),
+                                          HasSubstr("the chain is as before; the same command again starts anew")));
+  EXPECT_EQ(commit.wait(), 130);
+  EXPECT_EQ(chain_in_qemu(), whole_chain);
+  EXPECT_FALSE(job_is_left());
+  EXPECT_FALSE(std::filesystem::exists(file("base.raw.qchain-new")));
+  expect_reads_as_before(file("c.qcow2"));
+
+  const ProcessResult again = run(commit_words());
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_THAT(again.out, HasSubstr(std::string("engine: ") + GetParam().engine));
+  expect_all_in_base();
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, Interrupted,
+                         testing::Values(Moment{"clone", "Block Commit", "CloneCopies"},
+                                         Moment{"clone", "Verify", "CloneCompares"},
+                                         Moment{"qemu", "Block Commit", "QemuCopies"},
+                                         Moment{"qemu", "Verify", "QemuCompares"}),
+                         [](const testing::TestParamInfo<Moment>& moment) { return std::string(moment.param.name); });
+
+}  // namespace
+}  // namespace qchain::test
