@@ -4,6 +4,7 @@ import json
 import unittest
 from unittest import mock
 
+from suite.cases_readers import gain, name_of
 from suite.charts import chart
 from suite.ci import Check, far_below, look_at
 from suite.measure import Row, Sample, Series, Target, race, row_from_json, verdict
@@ -90,6 +91,18 @@ class Races(unittest.TestCase):
         self.assertEqual("".join(order), "abc" "ca" "ca")
         self.assertEqual(done.series["b"].failure, "b can't")
         self.assertEqual(len(done.series["a"].samples), 3)
+
+
+class Gains(unittest.TestCase):
+    def test_of_readers_are_those_of_their_own_rounds(self):
+        one = Row("reading", "IOPS")
+        for who in ("qchain", "native flat file"):
+            for count, values in ((1, [10, 100]), (2, [20, 150]), (4, [30])):
+                one.series[name_of(who, count)] = Series([Sample(value) for value in values])
+        values = gain(one, "reading").series
+        self.assertEqual(values["qchain, 2 readers"].values(), [2, 1.5])
+        self.assertEqual(values["native flat file, 4 readers"].values(), [3])
+        self.assertEqual(len(values), 4)
 
 
 class Output(unittest.TestCase):

@@ -19,6 +19,7 @@ SIZE = 16 << 40
 LAYERS = 1000
 PIECES = 8  # clusters in each layer
 READS = 200
+QEMU_INFO = "qemu-img info --backing-chain"
 
 
 def huge_chain(context: Context) -> Chain:
@@ -30,8 +31,13 @@ def scale(context: Context) -> list[Row]:
     chain = huge_chain(context)
     note = f"{LAYERS * PIECES} clusters of data, each at a random place; layers cached"
     rows = []
-    for name, words in (("open: qchain info", ["info"]), ("map all: qchain map", ["map"])):
-        rows += _time_and_memory(context, name, note, {"qchain": partial(_command, context, chain, words)})
+    rows += _time_and_memory(context, "open: qchain info", note, {
+        "qchain": partial(_command, chain, [context.qchain, "info", "--output=json"]),
+        QEMU_INFO: partial(_command, chain, [*QEMU_INFO.split(), "--output=json"])})
+    for name, words in (("map all: qchain map", ["map"]),
+                        ("plan of merging all into the lowest layer: qchain commit --dry-run", ["commit", "--dry-run"])):
+        rows += _time_and_memory(context, name, note, {
+            "qchain": partial(_command, chain, [context.qchain, *words, "--output=json"])})
     ours, qemus = Qchain(context.qchain), StorageDaemon()
     for name, use, peers in (("mount, until it answers", _nothing, (ours, qemus)),
                              (f"{READS} reads at random places", _read_random, (ours, qemus)),
@@ -56,9 +62,9 @@ def _prepare(chain: Chain) -> None:
     remember(chain.files)
 
 
-def _command(context: Context, chain: Chain, words: list[str]) -> Sample:
+def _command(chain: Chain, words: list) -> Sample:
     _prepare(chain)
-    cost = timed(context.qchain, *words, "--output=json", chain.active)
+    cost = timed(*words, chain.active)
     return Sample(cost.seconds, rss=cost.rss)
 
 

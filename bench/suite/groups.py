@@ -11,6 +11,7 @@ from suite.cases_guest import guest
 from suite.cases_host import host
 from suite.cases_mount import mount
 from suite.cases_move import move
+from suite.cases_readers import readers
 from suite.cases_reflink import reflink
 from suite.cases_scale import scale
 from suite.cases_verify import verify
@@ -27,6 +28,7 @@ class Group:
 
 GROUPS = [
     Group("mount", "Reading through the mount: three overlays of a quarter each, at random, on a raw base", mount),
+    Group("readers", "1, 2 and 4 readers of the mount at once", readers),
     Group("guest", "A guest's files, through a loop mount of disk.raw (root)", guest),
     Group("depth", "The same content in 1, 20, 300 and 1,000 layers", depth),
     Group("scale", "16 TiB in 1,000 layers", scale),

@@ -59,12 +59,28 @@ class Random4k:
     cpus: str = ""  # where the readers run; anywhere if empty
 
     def __call__(self, path: Path) -> Reading:
-        size = path.stat().st_size // self.readers // 4096 * 4096
-        words = ["fio", "--name=reader", f"--filename={path}", "--rw=randread", "--bs=4k", "--invalidate=0",
-                 "--readonly", f"--numjobs={self.readers}", "--group_reporting", f"--runtime={self.seconds}",
-                 "--thread", f"--size={size}", f"--offset_increment={size}", "--randseed=7", "--output-format=json"]
+        words = ["--rw=randread", "--bs=4k", f"--runtime={self.seconds}", "--randseed=7"]
         words += ["--ioengine=libaio", "--direct=1", f"--iodepth={self.depth}"] if self.depth > 1 else [
             "--ioengine=psync"]
         words += [f"--cpus_allowed={self.cpus}"] if self.cpus else []
-        job = json.loads(run(*words))["jobs"][0]["read"]
-        return Reading(job["runtime"] / 1000, job["io_bytes"], job["total_ios"])
+        return _by_fio(path, self.readers, words)
+
+
+@dataclass
+class Shares:
+    """The whole file, read once by so many readers at a time: each reads a share of its own from front to back."""
+
+    readers: int
+
+    def __call__(self, path: Path) -> Reading:
+        return _by_fio(path, self.readers, ["--rw=read", "--bs=1M", "--ioengine=psync"])
+
+
+def _by_fio(path: Path, readers: int, words: list[str]) -> Reading:
+    """Each reader has a share of the file."""
+    size = path.stat().st_size // readers // 4096 * 4096
+    said = run("fio", "--name=reader", f"--filename={path}", "--invalidate=0", "--readonly", f"--numjobs={readers}",
+               "--group_reporting", "--thread", f"--size={size}", f"--offset_increment={size}",
+               "--output-format=json", *words)
+    job = json.loads(said)["jobs"][0]["read"]
+    return Reading(job["runtime"] / 1000, job["io_bytes"], job["total_ios"])

@@ -1,0 +1,56 @@
+"""Many readers of the mount at once: do they get more than one does?"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from suite.cases_mount import three_layers
+from suite.chains import Chain
+from suite.context import Context
+from suite.measure import Row, Sample, Series, Target
+from suite.peers import Native, Qchain
+from suite.readers import Random4k, Reading, Shares
+from suite.reading import State, timed_read
+
+READERS = (1, 2, 4)
+
+
+def name_of(who: str, readers: int) -> str:
+    return f"{who}, {readers} reader{'s' if readers > 1 else ''}"
+
+
+def readers(context: Context) -> list[Row]:
+    chain = three_layers(context)
+    rows = []
+    for what, unit, figure, client in (
+            ("sequential 1 MiB, a share of the disk each", "MiB/s", Reading.rate, Shares),
+            ("random 4 KiB", "IOPS", Reading.per_second, partial(Random4k, seconds=context.seconds))):
+        row = _row(context, chain, f"{what}, layers cached, all readers together", unit, figure, client)
+        rows += [row, gain(row, what)]
+    return rows
+
+
+def _row(context: Context, chain: Chain, name: str, unit: str, figure, client) -> Row:
+    """Readers and daemon are wherever the scheduler puts them: the CPUs are what they share."""
+    contenders = {
+        name_of(peer.name, count): partial(timed_read, context, peer, chain, State.CACHED, client(readers=count),
+                                           value=figure)
+        for peer in (Qchain(context.qchain), Native()) for count in READERS
+    }
+    alone = (name_of("qchain", 1),)
+    targets = [Target(0.9, None, alone, subject=name_of("qchain", count)) for count in READERS[1:]]
+    return context.race(Row(name, unit, targets, note=f"on {len(os.sched_getaffinity(0))} CPUs"), contenders)
+
+
+def gain(row: Row, what: str) -> Row:
+    """How many times as much as one reader got in the same round."""
+    own = Row(f"{what}: times what 1 reader gets", "x")
+    for who in ("qchain", Native.name):
+        alone = row.series[name_of(who, 1)]
+        for count in READERS[1:]:
+            together = row.series[name_of(who, count)]
+            own.series[name_of(who, count)] = Series(
+                [Sample(many.value / one.value) for many, one in zip(together.samples, alone.samples)],
+                together.failure or alone.failure)
+    return own
