@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <stdexcept>
 #include <thread>
 
@@ -29,7 +30,7 @@ Arguments named_nodes(const std::vector<std::string>& chain) {
     if (i > 0) {
       format["backing"] = "n" + std::to_string(i);
     }
-    const Json storage{{"driver", "file"},
+    const Json storage{{"driver", std::filesystem::is_block_file(chain[i]) ? "host_device" : "file"},
                        {"node-name", name + "-file"},
                        {"filename", chain[i]},
                        {"auto-read-only", true},

@@ -52,6 +52,8 @@ class BareLab : public testing::Test {
   void SetUp() override;
 
   void start(BareQemu::Nodes nodes = BareQemu::Nodes::named);
+  /// On images of other names, bottom first, in named nodes.
+  void start_on(const std::vector<std::string>& chain) { qemu_ = std::make_unique<BareQemu>(folder_, chain); }
   [[nodiscard]] std::string file(const std::string& name) const { return folder_ + "/" + name; }
   /// What a guest reads through `image` by its own header, as QEMU tells: to be compared with what it read before.
   void expect_reads_as_before(const std::string& image, const std::string& format = "qcow2") const;

@@ -1,16 +1,14 @@
 // Commits that replace the base instead of writing to it: on an XFS that shares blocks.
+#include "tests/live/bare/clone_live.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 #include <cstdlib>
 #include <filesystem>
 
 #include "qcow/commit/retire.h"
-#include "tests/live/bare/commit_live.h"
-#include "tests/support/loop_xfs.h"
-#include "tests/support/seed.h"
 
 namespace qchain::test {
 namespace {
@@ -39,73 +37,6 @@ class CutOffStore final : public RecordStore {
   FileRecordStore store_;
   std::size_t& saves_;
   bool last_;
-};
-
-class CloneLive : public CommitLive {
- protected:
-  void SetUp() override {
-    if (!xfs_.ok()) {
-      GTEST_SKIP() << "no XFS here that shares blocks: " << xfs_.reason();
-    }
-    folder_ = xfs_.path();
-    CommitLive::SetUp();
-  }
-  void TearDown() override { qemu_.reset(); }
-
-  [[nodiscard]] static LiveRequest by_clone(LiveRequest request) {
-    request.engine = EngineChoice::clone;
-    return request;
-  }
-  [[nodiscard]] static LiveRequest below() { return by_clone(below_active()); }
-  [[nodiscard]] std::uint64_t inode_of(const std::string& name) const {
-    struct stat status{};
-    return ::stat(file(name).c_str(), &status) == 0 ? status.st_ino : 0;
-  }
-  /// Images and the record only.
-  void expect_nothing_left() const {
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-      EXPECT_EQ(entry.path().filename().string().find("qchain-"), std::string::npos) << entry.path();
-    }
-  }
-  void expect_closed() const {
-    for (const auto& node : qemu_->ask("query-named-block-nodes", {{"flat", true}})) {
-      const std::string name = node.at("node-name");
-      EXPECT_TRUE(name.starts_with("n4") || name.starts_with("n1.qchain-b") || name.contains("qchain-s")) << name;
-    }
-  }
-  /// Every call in a campaign ($QCHAIN_LIVE_KILLS), else some, other ones in every run.
-  [[nodiscard]] static std::size_t stride() { return std::getenv("QCHAIN_LIVE_KILLS") != nullptr ? 1 : 5; }
-  [[nodiscard]] static std::size_t first_call() {
-    static const std::size_t first = announced_seed() % stride();
-    return first;
-  }
-  void begin_again() {
-    qemu_.reset();
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
-      std::filesystem::remove(entry.path());
-    }
-    CommitLive::SetUp();
-    start();
-  }
-  void expect_refused(const std::string& why) {
-    const std::uint64_t base = inode_of("base.raw");
-    const auto refused = commit(below());
-    ASSERT_FALSE(refused) << why;
-    EXPECT_THAT(describe(refused.error()), HasSubstr(why));
-    EXPECT_EQ(inode_of("base.raw"), base);
-    EXPECT_FALSE(record());
-    expect_nothing_left();
-  }
-  /// Without a word of the user's, the other engine does it, and says why.
-  void expect_done_by_qemu(const std::string& why) {
-    const auto report = commit(below_active());
-    ASSERT_TRUE(report) << describe(report.error());
-    EXPECT_EQ(report->engine.engine, LiveEngine::qemu);
-    EXPECT_THAT(report->engine.reason, HasSubstr(why));
-    expect_all_in_base();
-  }
-
-  LoopXfs xfs_;
 };
 
 TEST_F(CloneLive, ReplacesTheBaseBelowTheActiveImage) {
@@ -312,83 +243,6 @@ TEST_F(CloneLive, InterruptedItLeavesNothing) {
   EXPECT_THAT(describe(report.error()), HasSubstr("the chain is as before"));
   EXPECT_EQ(chain_in_qemu(), whole_chain);
   expect_nothing_left();
-}
-
-TEST_F(CloneLive, NodesWithoutNamesAreNotSwitched) {
-  start(BareQemu::Nodes::drive);
-  expect_refused("no name of its own");
-  expect_done_by_qemu("no name of its own");
-}
-
-TEST_F(CloneLive, ABaseWithAnotherHardLinkIsNotReplaced) {
-  start();
-  std::filesystem::create_hard_link(file("base.raw"), file("link.raw"));
-  expect_refused("has 2 hard links");
-  expect_done_by_qemu("has 2 hard links");
-}
-
-TEST_F(CloneLive, ABaseWhoseEndQemuMightNotWriteIsNotReplaced) {
-  std::filesystem::resize_file(file("base.raw"), (32 << 20) + 512);
-  start();
-  expect_refused("no multiple of 4096");
-}
-
-TEST_F(CloneLive, ABaseWithExtendedAttributesIsNotReplaced) {
-  start();
-  ASSERT_EQ(::setxattr(file("base.raw").c_str(), "user.label", "x", 1, 0), 0);
-  expect_refused("extended attributes");
-  expect_done_by_qemu("extended attributes");
-}
-
-TEST_F(CloneLive, ANodeThatWasAddedWhileQemuRanIsNotSwitched) {
-  start();
-  create_overlay(file("d.qcow2"), "c.qcow2", "qcow2");
-  qemu_->ask("blockdev-snapshot-sync", {{"node-name", "n4"},
-                                        {"snapshot-file", file("d.qcow2")},
-                                        {"snapshot-node-name", "theirs"},
-                                        {"format", "qcow2"},
-                                        {"mode", "existing"}});
-  LiveRequest request = below();
-  request.layers = {.base = "1", .top = "4"};
-  const auto refused = commit(request);
-  ASSERT_FALSE(refused);
-  EXPECT_THAT(describe(refused.error()), HasSubstr("not on QEMU's command line"));
-}
-
-TEST_F(CloneLive, AJobThatRunsIsInTheWay) {
-  start();
-  qemu_->ask("block-commit", {{"job-id", "theirs"},
-                              {"device", "n4"},
-                              {"base-node", "n1"},
-                              {"top-node", "n2"},
-                              {"speed", 1},
-                              {"auto-dismiss", false}});
-  expect_refused("a block job runs");
-}
-
-TEST_F(CloneLive, AnImageThatHangsOnALayerIsInTheWay) {
-  start();
-  create_overlay(file("other.qcow2"), "a.qcow2", "qcow2");
-  expect_refused("hangs on it too");
-}
-
-/// On the file system of temporary files.
-class CloneLiveElsewhere : public CommitLive {};
-
-TEST_F(CloneLiveElsewhere, WithoutSharedBlocksQemuDoesIt) {
-  start();
-  LiveRequest request = below_active();
-  request.engine = EngineChoice::clone;
-  const auto shared = commit(request);
-  if (shared) {
-    GTEST_SKIP() << "the folder for temporary files shares blocks";
-  }
-  EXPECT_THAT(describe(shared.error()), HasSubstr("--engine=qemu does without"));
-  const auto report = commit(below_active());
-  ASSERT_TRUE(report) << describe(report.error());
-  EXPECT_EQ(report->engine.engine, LiveEngine::qemu);
-  EXPECT_THAT(report->engine.reason, HasSubstr("not clone: "));
-  expect_all_in_base();
 }
 
 }  // namespace

@@ -93,6 +93,15 @@ class CommitLive : public BareLab {
     return qchain::commit(request,
                           {.looking = looking, .working = working, .records = records, .progress = {}, .stop = {}});
   }
+  /// Of another client of QEMU's; it takes longer than any test.
+  void start_foreign_job() const {
+    qemu_->ask("block-commit", {{"job-id", "theirs"},
+                                {"device", "n4"},
+                                {"base-node", "n1"},
+                                {"top-node", "n2"},
+                                {"speed", 1},
+                                {"auto-dismiss", false}});
+  }
   /// After a pivot: QEMU has nothing open any more but the base.
   void expect_only_base_open() {
     EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});

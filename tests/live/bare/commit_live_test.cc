@@ -271,12 +271,7 @@ TEST_F(CommitLive, InterruptedItIsCancelled) {
 
 TEST_F(CommitLive, AJobOfAnotherIsNamed) {
   start();
-  qemu_->ask("block-commit", {{"job-id", "theirs"},
-                              {"device", "n4"},
-                              {"base-node", "n1"},
-                              {"top-node", "n2"},
-                              {"speed", 1},
-                              {"auto-dismiss", false}});
+  start_foreign_job();
   const auto report = commit(below_active());
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().kind, ErrorKind::locked);

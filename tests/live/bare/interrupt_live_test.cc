@@ -19,7 +19,7 @@ struct Moment {
   const char* engine;
   const char* progress;  ///< of the part in which it is interrupted
   const char* name;
-  friend void PrintTo(const Moment& moment, std::ostream* out) { *out << moment.name; }
+  friend std::ostream& operator<<(std::ostream& out, const Moment& moment) { return out << moment.name; }
 };
 
 class Interrupted : public CommitLive, public testing::WithParamInterface<Moment> {
