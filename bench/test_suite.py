@@ -1,6 +1,8 @@
 """What the suite makes of its samples: cd bench && python3 -m unittest test_suite"""
 
 import json
+import mmap
+import tempfile
 import unittest
 from unittest import mock
 
@@ -8,6 +10,7 @@ from suite.cases_readers import gain, name_of
 from suite.charts import chart
 from suite.ci import Check, far_below, look_at
 from suite.measure import Row, Sample, Series, Target, race, row_from_json, verdict
+from suite.memory import cached_of
 from suite.processes import Failed
 from suite.report import Result, markdown
 
@@ -103,6 +106,15 @@ class Gains(unittest.TestCase):
         self.assertEqual(values["qchain, 2 readers"].values(), [2, 1.5])
         self.assertEqual(values["native flat file, 4 readers"].values(), [3])
         self.assertEqual(len(values), 4)
+
+
+class Memory(unittest.TestCase):
+    def test_counts_the_pages_of_a_file_that_are_in_memory(self):
+        with tempfile.TemporaryFile() as file:
+            file.write(b"x" * 3 * mmap.PAGESIZE)
+            file.truncate(9 * mmap.PAGESIZE)  # a hole behind, that nobody read
+            file.flush()
+            self.assertEqual(cached_of(file.fileno()), 3 * mmap.PAGESIZE)
 
 
 class Output(unittest.TestCase):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from suite.cases_compressed import compression
 from suite.cases_depth import depth
-from suite.cases_formats import compression, sparseness
 from suite.cases_guest import guest
 from suite.cases_host import host
 from suite.cases_mount import mount
@@ -14,6 +14,7 @@ from suite.cases_move import move
 from suite.cases_readers import readers
 from suite.cases_reflink import reflink
 from suite.cases_scale import scale
+from suite.cases_sparse import sparseness
 from suite.cases_verify import verify
 from suite.context import Context
 from suite.measure import Row
@@ -33,7 +34,7 @@ GROUPS = [
     Group("depth", "The same content in 1, 20, 300 and 1,000 layers", depth),
     Group("scale", "16 TiB in 1,000 layers", scale),
     Group("compressed", "Compressed chains: zlib and zstd", compression),
-    Group("sparse", "Sparse chains: cp and tar", sparseness),
+    Group("sparse", "Sparse chains: cp, tar and rsync", sparseness),
     Group("move", "Commit and copy", move),
     Group("verify", "Verify", verify),
     Group("host", "What a commit does to the machine: bandwidth, the page cache", host),
