@@ -2,6 +2,7 @@
 
 import json
 import mmap
+import re
 import tempfile
 import unittest
 from unittest import mock
@@ -126,6 +127,14 @@ class Output(unittest.TestCase):
         result = Result("g", "A group", [row([1234], [10])], {"date": "today", "commit": "abc"}, {"size": "1 GiB"})
         self.assertIn("| a test, MiB/s | 1,234 (1,234–1,234) | 10.0 (10.0–10.0) |", markdown([result]))
         self.assertIn("1,234 MiB/s", chart("A chart", result.rows))
+
+    def test_a_chart_with_many_contenders_has_room_for_their_names(self):
+        names = [f"a contender with a long name, number {number}" for number in range(7)]
+        many = Row("a test", "MiB/s", series={who: Series([Sample(1)]) for who in names})
+        places = re.findall(r'<text x="(\d+)" y="(\d+)"[^>]*>(a contender[^<]*)<', chart("A chart", [many]))
+        self.assertEqual([name for _, _, name in places], names)
+        self.assertTrue(all(int(x) + 6.6 * len(name) < 860 for x, _, name in places))
+        self.assertEqual(len({(x, y) for x, y, _ in places}), len(names))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from html import escape
 from suite.measure import Row
 from suite.report import number
 
-WIDTH, LEFT, BAR, GAP, HEAD = 860, 300, 16, 12, 46
+WIDTH, LEFT, BAR, GAP, LEGEND, LINE = 860, 300, 16, 12, 38, 18
 ROOM = 150  # right of the longest bar, for its figure
-COLOURS = ("#1f6f8b", "#c0793a", "#8a8f98", "#b9a24c", "#5d7f4e", "#9a5b7b")
+COLOURS = ("#1f6f8b", "#c0793a", "#8a8f98", "#b9a24c", "#5d7f4e", "#9a5b7b", "#3f4d8c", "#c25b5b", "#6fb3a8",
+           "#7a6a55", "#b48ec9", "#404040")
 FONT = 'font-family="system-ui, sans-serif"'
 
 
@@ -35,19 +36,24 @@ def bar(row: Row, who: str, y: float, colour: str, longest: float) -> list[str]:
                  weight="600" if who == "qchain" else "400")]
 
 
-def legend(colour_of: dict[str, str], y: float) -> list[str]:
-    parts, x = [], 12.0
+def legend(colour_of: dict[str, str]) -> tuple[list[str], float]:
+    """What the colours mean, in as many lines as that takes, and where it ends."""
+    parts, x, y = [], 12.0, float(LEGEND)
     for who, colour in colour_of.items():
+        width = 34 + 6.6 * len(who)
+        if x + width > WIDTH and x > 12:
+            x, y = 12.0, y + LINE
         parts += [f'<rect x="{x:.0f}" y="{y - 10:.0f}" width="11" height="11" fill="{colour}"/>',
                   text(x + 16, y, who, 12)]
-        x += 34 + 6.6 * len(who)
-    return parts
+        x += width
+    return parts, y + 8
 
 
 def chart(title: str, rows: list[Row]) -> str:
     """An SVG of all rows that have figures."""
     colour_of = colours(rows)
-    parts, y = [text(12, 20, title, 14, weight="600"), *legend(colour_of, 38)], float(HEAD + GAP)
+    meanings, end = legend(colour_of)
+    parts, y = [text(12, 20, title, 14, weight="600"), *meanings], end + GAP
     for row in rows:
         there = [who for who in row.series if row.series[who].samples]
         if not there:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from suite.chains import Chain
@@ -14,7 +15,7 @@ from suite.processes import Cost, run, timed
 COPIERS = 4
 
 
-def _durable(path: Path):
+def durable(path: Path) -> Callable[[], None]:
     """What ends each commit: all is on the disk."""
     def flush() -> None:
         fd = os.open(path, os.O_RDWR)
@@ -25,14 +26,14 @@ def _durable(path: Path):
 
 def by_qchain(program: Path, chain: Chain, *options: str) -> Cost:
     chain.base.with_name(chain.base.name + ".qchain.json").unlink(missing_ok=True)  # else all is done already
-    return timed(program, "commit", *options, chain.active, then=_durable(chain.base))
+    return timed(program, "commit", *options, chain.active, then=durable(chain.base))
 
 
 def by_qemu(chain: Chain, cache: str) -> Cost:
     """-d: the overlays stay full."""
     base = ["-b", chain.base] if len(chain.files) > 2 else []
     return timed("qemu-img", "commit", "-q", "-d", "-f", "qcow2", "-t", cache, *base, chain.active,
-                 then=_durable(chain.base))
+                 then=durable(chain.base))
 
 
 def pieces_of(chain: Chain) -> list[tuple[Path, int, int, int]]:

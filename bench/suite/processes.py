@@ -30,7 +30,10 @@ class Cost:
 
 def run(*words: str | Path, **keywords) -> str:
     """Runs a command to its end; its output. Failed, with the last line it said, where it fails."""
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, **keywords)
+    try:
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True, **keywords)
+    except FileNotFoundError as missing:
+        raise Failed(f"{missing.filename} is not there") from None
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise Failed(f"{Path(words[0]).name}: {said[-1] if said else f'exit status {done.returncode}'}")

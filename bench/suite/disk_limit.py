@@ -1,0 +1,45 @@
+"""What the disk itself gives to a program that moves bytes as a commit has to, and does nothing else."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+from suite.chains import CLUSTER, Chain, write_random
+from suite.measure import MIB, Sample
+from suite.memory import forget, pre_touch
+from suite.processes import Failed, run
+
+NAME = "disk's limit (fio)"
+DEPTH = 32
+
+
+@contextmanager
+def disk_limit(chain: Chain, folder: Path):
+    """A contender: reads as many bytes as the overlays hold, from front to back, and meanwhile writes as many into a
+    file that is all there already, a cluster at a time, in random order; both past the page cache, flushed at the end.
+    What is read is the flat file. No byte that is written waits for one that is read; only larger requests could be
+    faster."""
+    target = folder / "limit.raw"
+    write_random(target, chain.size, seed=9)
+    try:
+        yield lambda: _move(chain, target)
+    finally:
+        target.unlink()
+
+
+def _move(chain: Chain, target: Path) -> Sample:
+    forget([chain.flat, target])
+    pre_touch(2 * chain.size)
+    common = ["--direct=1", "--ioengine=io_uring", f"--iodepth={DEPTH}", "--thread", f"--io_size={chain.moved}"]
+    said = run("fio", "--output-format=json",
+               "--name=read", f"--filename={chain.flat}", "--rw=read", "--bs=1M", *common,
+               "--name=write", f"--filename={target}", "--rw=randwrite", f"--bs={CLUSTER}", "--randseed=7",
+               "--overwrite=1", f"--size={chain.size}", "--end_fsync=1", *common)
+    reader, writer = json.loads(said)["jobs"]
+    milliseconds = max(reader["read"]["runtime"], writer["write"]["runtime"])
+    for job, kind in ((reader, "read"), (writer, "write")):
+        if abs(job[kind]["io_bytes"] - chain.moved) > MIB:
+            raise Failed(f"fio: {kind} {job[kind]['io_bytes']} bytes instead of {chain.moved}")
+    return Sample(chain.moved / MIB / (milliseconds / 1000))
