@@ -1,6 +1,8 @@
 #include "qcow/bulk/file_order.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <memory>
@@ -16,6 +18,9 @@ namespace {
 constexpr std::uint64_t block = 4096;  ///< reading past the cache wants whole ones
 /// A batch in whole blocks, or a compressed cluster.
 constexpr std::uint64_t buffer_size = std::max(StoredBatches::batch_size + 2 * block, std::uint64_t{2} << 20);
+
+/// Waking the reporting thread for each piece would cost more than reading it.
+constexpr std::chrono::milliseconds between_reports{50};
 
 struct Free {
   void operator()(std::byte* memory) const noexcept { std::free(memory); }
@@ -51,8 +56,10 @@ class Reading {
       outcome = move(*batch, MutableBytes(memory.get(), buffer_size));
     }
     const std::scoped_lock lock(mutex_);
-    --working_;
     note(std::move(outcome));
+    if (--working_ == 0) {
+      done_.notify_one();
+    }
   }
 
   std::optional<StoredBatch> next() {
@@ -67,15 +74,16 @@ class Reading {
     if (batch.stored.empty()) {
       const Extent& packed = batch.parts.front();
       QC_TRY(view_.read(packed.start, buffer.first(packed.length)));
-      QC_TRY(hand_over(packed.range(), buffer.first(packed.length)));
-      return {};
+      return hand_over({{.guest = packed.range(), .bytes = buffer.first(packed.length)}});
     }
     const Range blocks = range_between(align_down(batch.stored.start, block), align_up(batch.stored.end(), block));
     QC_TRY(read(batch, blocks.start, buffer.first(blocks.length)));
+    std::vector<GuestPiece> pieces;
+    pieces.reserve(batch.parts.size());
     for (const Extent& part : batch.parts) {
-      QC_TRY(hand_over(part.range(), buffer.subspan(part.offset - blocks.start, part.length)));
+      pieces.push_back({.guest = part.range(), .bytes = buffer.subspan(part.offset - blocks.start, part.length)});
     }
-    return {};
+    return hand_over(pieces);
   }
 
   static Result<void> read(const StoredBatch& batch, std::uint64_t offset, MutableBytes into) {
@@ -86,11 +94,11 @@ class Reading {
     return batch.file->read_padded(offset, into);
   }
 
-  Result<void> hand_over(Range guest, Bytes bytes) {
-    QC_TRY(sink_.take(guest, bytes));
-    const std::scoped_lock lock(mutex_);
-    taken_ += guest.length;
-    changed_.notify_one();
+  Result<void> hand_over(const std::vector<GuestPiece>& pieces) {
+    QC_TRY(sink_.take(pieces));
+    for (const GuestPiece& piece : pieces) {
+      taken_ += piece.guest.length;
+    }
     return {};
   }
 
@@ -98,16 +106,14 @@ class Reading {
     if (!outcome && !error_) {
       error_ = std::move(outcome).error();
     }
-    changed_.notify_one();
   }
 
   void report_until_done() {
     for (bool done = false; !done;) {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return taken_ > 0 || working_ == 0; });
-      done = working_ == 0;
-      const std::uint64_t taken = std::exchange(taken_, 0);
+      done = done_.wait_for(lock, between_reports, [&] { return working_ == 0; });
       lock.unlock();
+      const std::uint64_t taken = taken_.exchange(0);
       if (Result<void> told = taken > 0 && sink_.taken ? sink_.taken(taken) : Result<void>{}; !told) {
         lock.lock();
         note(std::move(told));
@@ -118,11 +124,11 @@ class Reading {
   const View& view_;
   const FileOrderSink& sink_;
   const FileOrderOptions& options_;
-  std::mutex mutex_;  ///< guards all below
-  std::condition_variable changed_;
+  std::atomic<std::uint64_t> taken_ = 0;  ///< since it was reported
+  std::mutex mutex_;                      ///< guards all below
+  std::condition_variable done_;
   StoredBatches batches_;
   std::size_t working_ = 0;
-  std::uint64_t taken_ = 0;  ///< since it was reported
   std::optional<Error> error_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <stop_token>
 
 #include "qcow/bulk/stored_batches.h"
@@ -15,11 +16,17 @@ struct FileOrderOptions {
   std::stop_token stop = {};  ///< asks to stop between two batches
 };
 
+/// What a guest range reads as.
+struct GuestPiece {
+  Range guest;
+  Bytes bytes;
+};
+
 /// What is done with the bytes.
 struct FileOrderSink {
-  /// Takes the bytes of a guest range; called by several threads at once, for ranges that don't overlap. They lie in
+  /// Takes what was read in one go; called by several threads at once, for ranges that don't overlap. The bytes lie in
   /// memory as they do in the file, in blocks of 4096 bytes.
-  std::function<Result<void>(Range guest, Bytes bytes)> take;
+  std::function<Result<void>(std::span<const GuestPiece> pieces)> take;
   /// Called by the calling thread from time to time: guest bytes taken since the call before. May be empty.
   std::function<Result<void>(std::uint64_t bytes)> taken;
 };

@@ -3,14 +3,9 @@
 #include <optional>
 
 #include "qcow/bulk/past_cache.h"
+#include "qcow/storage/cache_use.h"
 
 namespace qchain {
-
-/// Whether the page cache takes part in what is read in bulk.
-enum class CacheUse : std::uint8_t {
-  keep,     ///< it does: the same bytes are wanted again soon
-  pass_by,  ///< it does not, where that can be had: others need it more, and it costs CPU time
-};
 
 /// Neighbours in one file, to be read in one go.
 struct StoredBatch {

@@ -7,6 +7,7 @@
 #include "qcow/core/bytes.h"
 #include "qcow/core/error.h"
 #include "qcow/core/range.h"
+#include "qcow/storage/cache_use.h"
 #include "qcow/storage/storage.h"
 #include "qcow/storage/writable_file.h"
 
@@ -40,8 +41,16 @@ class BaseWriter {
   /// Errors: io, no_space, corrupt (metadata that can't be trusted).
   [[nodiscard]] virtual Result<void> write(std::uint64_t guest_offset, Bytes bytes) = 0;
 
-  /// Whether write() may be called by several threads at once, and loses nothing by an order other than that of the
-  /// guest offsets. Else it should be called in that order.
+  /// write() of many pieces, of ranges that don't overlap.
+  [[nodiscard]] virtual Result<void> write_all(std::span<const WritePiece> pieces, CacheUse /*cache*/) {
+    for (const WritePiece& piece : pieces) {
+      QC_TRY(write(piece.offset, piece.bytes));
+    }
+    return {};
+  }
+
+  /// Whether write() and write_all() may be called by several threads at once, and loses nothing by an order other than
+  /// that of the guest offsets. Else it should be called in that order.
   [[nodiscard]] virtual bool takes_any_order() const noexcept { return false; }
 
   /// Has what was written so far begin its way to the disk; may wait for it. A hint.

@@ -24,7 +24,7 @@ struct CommitRequest {
   PlanOptions plan;
   std::uint64_t bandwidth = 0;                            ///< bytes a second; 0: no limit
   std::chrono::milliseconds checkpoint_interval{10'000};  ///< between two notes of how far the copying is
-  unsigned threads = 16;                                  ///< that read and write, at least 1
+  unsigned threads = 8;                                   ///< that read and write, at least 1
   CacheUse cache = CacheUse::pass_by;                     ///< keep: base and layers are compared afterwards
   std::optional<DigestKind> whole_digest;                 ///< of the whole view, read before the first write
 };

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "qcow/bulk/file_order.h"
 #include "qcow/commit/copier.h"
@@ -36,7 +37,7 @@ class FileOrderCopier final : public Copier {
   Result<void> settle() override { return {}; }  // other guest ranges are other bytes
 
   Result<void> finish() override {
-    const FileOrderSink sink{.take = [this](Range guest, Bytes bytes) { return take(guest, bytes); },
+    const FileOrderSink sink{.take = [this](std::span<const GuestPiece> pieces) { return take(pieces); },
                              .taken = setup_.copied};
     bytes_ = 0;
     first_.reset();
@@ -52,24 +53,35 @@ class FileOrderCopier final : public Copier {
   }
 
   /// By several threads at once.
-  Result<void> take(Range guest, Bytes bytes) {
-    setup_.throttle.spend(guest.length, setup_.stop);
-    if (is_zero(bytes)) {
-      QC_TRY(setup_.base.zero(guest));  // sparse stays sparse
-    } else {
-      QC_TRY(setup_.base.write(guest.start, bytes));
-    }
+  Result<void> take(std::span<const GuestPiece> pieces) {
     SectorSum sum;
-    sum.add(guest.start, bytes);
+    std::uint64_t length = 0;
+    std::vector<WritePiece> stored;
+    stored.reserve(pieces.size());
+    for (const auto& [guest, bytes] : pieces) {
+      setup_.throttle.spend(guest.length, setup_.stop);
+      if (is_zero(bytes)) {
+        QC_TRY(setup_.base.zero(guest));  // sparse stays sparse
+      } else {
+        stored.push_back({.offset = guest.start, .bytes = bytes});
+      }
+      sum.add(guest.start, bytes);
+      length += guest.length;
+    }
+    QC_TRY(setup_.base.write_all(stored, setup_.cache));
+    note(sum, length);
+    return {};
+  }
+
+  void note(const SectorSum& sum, std::uint64_t length) {
     {
       const std::scoped_lock lock(mutex_);
       setup_.digest.add(sum);
     }
-    const std::uint64_t before = written_.fetch_add(guest.length);
-    if (before / bytes_between_hints != (before + guest.length) / bytes_between_hints) {
+    const std::uint64_t before = written_.fetch_add(length);
+    if (before / bytes_between_hints != (before + length) / bytes_between_hints) {
       setup_.base.start_writing();
     }
-    return {};
   }
 
   CopierSetup setup_;

@@ -57,15 +57,21 @@ void NewSpace::add_zeros(Range range) {
 
 void NewSpace::count_holes(Range range) {
   while (!range.empty()) {
-    Extents extents;
-    base_.map(range, 4096, extents);
-    for (const Extent& extent : extents) {
-      const bool has_space =
-          extent.kind == ExtentKind::data || (extent.kind == ExtentKind::zero && extent.has_offset());
-      bytes_ += has_space ? 0 : extent.length;
-    }
-    range = range_between(extents.back().end(), range.end());
+    const Extent& extent = base_at(range.start);
+    const std::uint64_t end = std::min(extent.end(), range.end());
+    const bool has_space = extent.kind == ExtentKind::data || (extent.kind == ExtentKind::zero && extent.has_offset());
+    bytes_ += has_space ? 0 : end - range.start;
+    range = range_between(end, range.end());
   }
+}
+
+/// Asked for once, however many ranges lie in it: a raw base asks the file system.
+const Extent& NewSpace::base_at(std::uint64_t offset) {
+  if (found_.empty() || !found_.front().range().contains(offset)) {
+    found_.clear();
+    base_.map(range_between(offset, base_.size()), 1, found_);
+  }
+  return found_.front();
 }
 
 void NewSpace::touch_tables(Range range) {

@@ -36,6 +36,7 @@ class NewSpace {
 
  private:
   void count_holes(Range range);
+  [[nodiscard]] const Extent& base_at(std::uint64_t offset);
   void touch_tables(Range range);
   [[nodiscard]] std::uint64_t metadata(std::uint64_t view_size) const;
 
@@ -44,6 +45,7 @@ class NewSpace {
   std::uint64_t unit_;
   std::uint64_t bytes_ = 0;
   std::uint64_t counted_to_ = 0;
+  Extents found_;                ///< in the base, at the last place that was asked for
   std::uint64_t clusters_ = 0;   ///< beside those of guest bytes
   std::uint64_t tables_to_ = 0;  ///< guest offset up to which L2 tables are counted
 };

@@ -25,7 +25,7 @@ Result<CopyTotals> GatheredCopy::finish() {
 }
 
 Result<void> GatheredCopy::copy_all() {
-  const FileOrderSink sink{.take = [this](Range guest, Bytes bytes) { return take(guest, bytes); },
+  const FileOrderSink sink{.take = [this](std::span<const GuestPiece> pieces) { return take(pieces); },
                            .taken = [this](std::uint64_t bytes) -> Result<void> {
                              moved_(bytes);
                              return {};
@@ -34,6 +34,13 @@ Result<void> GatheredCopy::copy_all() {
 }
 
 /// By several threads at once.
+Result<void> GatheredCopy::take(std::span<const GuestPiece> pieces) {
+  for (const auto& [guest, bytes] : pieces) {
+    QC_TRY(take(guest, bytes));
+  }
+  return {};
+}
+
 Result<void> GatheredCopy::take(Range guest, Bytes bytes) {
   const std::vector<Range> stored = nonzero_ranges(guest, bytes);
   std::uint64_t written = 0;

@@ -25,6 +25,7 @@ class GatheredCopy {
 
  private:
   [[nodiscard]] Result<void> copy_all();
+  [[nodiscard]] Result<void> take(std::span<const GuestPiece> pieces);
   [[nodiscard]] Result<void> take(Range guest, Bytes bytes);
 
   const View& view_;

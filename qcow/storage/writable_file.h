@@ -18,6 +18,12 @@ enum class CloneAnswer : std::uint8_t {
   impossible,  ///< other file systems, none that shares blocks, or an alignment it does not like: copy instead
 };
 
+/// Bytes, and where in a file they go.
+struct WritePiece {
+  std::uint64_t offset = 0;
+  Bytes bytes;
+};
+
 /// A regular file or block device open for reading and writing. Knows nothing of names, temporaries and formats.
 /// Thread-safe as long as the ranges that are written at once don't overlap.
 class WritableFile {

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <vector>
 
 namespace qchain {
 
@@ -32,6 +34,46 @@ Result<StoredRun> WritableFileStorage::run_at(std::uint64_t offset, std::uint64_
 Result<void> WritableFileStorage::write(std::uint64_t offset, Bytes bytes) {
   QC_TRY(file_.write(offset, bytes));
   grown_to(offset + bytes.size());
+  return {};
+}
+
+Result<void> WritableFileStorage::write_all(std::span<const WritePiece> pieces, CacheUse cache) {
+  DirectWriter* direct = cache == CacheUse::pass_by ? direct_writer() : nullptr;
+  if (direct == nullptr) {
+    return WritableStorage::write_all(pieces, cache);
+  }
+  std::vector<WritePiece> sorted(pieces.begin(), pieces.end());
+  // New space is found by the cache: all at once, when it is written back, so that what is neighbours comes together.
+  const auto through_cache = std::ranges::partition(sorted, [this](const WritePiece& piece) {
+    return DirectWriter::suits(piece) && has_space({piece.offset, piece.bytes.size()});
+  });
+  const std::span past(sorted.begin(), through_cache.begin());
+  return WritableStorage::write_all(direct->write(past) ? std::span<const WritePiece>(through_cache) : sorted, cache);
+}
+
+DirectWriter* WritableFileStorage::direct_writer() {
+  const std::scoped_lock lock(mutex_);
+  if (!direct_) {
+    direct_ = DirectWriter::open(file_.descriptor());
+  }
+  return direct_->get();
+}
+
+bool WritableFileStorage::has_space(Range range) {
+  const std::scoped_lock lock(mutex_);
+  if (intersect(with_space_, range) != range) {
+    const auto run = opened_->run_at(range.start, opened_->size());
+    with_space_ = run && run->is_data ? run->range : Range{};
+  }
+  return intersect(with_space_, range) == range;
+}
+
+Result<void> WritableFileStorage::zero(Range range) {
+  QC_TRY(file_.zero(range));
+  const std::scoped_lock lock(mutex_);
+  if (!intersect(with_space_, range).empty()) {
+    with_space_ = {};
+  }
   return {};
 }
 

@@ -2,8 +2,11 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
+#include "qcow/storage/direct_writer.h"
 #include "qcow/storage/file_storage.h"
 #include "qcow/storage/writable_storage.h"
 
@@ -28,8 +31,9 @@ class WritableFileStorage final : public WritableStorage {
   [[nodiscard]] int descriptor() const noexcept override { return file_.descriptor(); }
 
   [[nodiscard]] Result<void> write(std::uint64_t offset, Bytes bytes) override;
+  [[nodiscard]] Result<void> write_all(std::span<const WritePiece> pieces, CacheUse cache) override;
   void start_writing() noexcept override { file_.start_writing(); }
-  [[nodiscard]] Result<void> zero(Range range) override { return file_.zero(range); }
+  [[nodiscard]] Result<void> zero(Range range) override;
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range target) override;
   [[nodiscard]] std::uint64_t clone_unit() const noexcept override { return file_.clone_unit(); }
   [[nodiscard]] std::optional<std::uint64_t> pieces_in(Range range) const override { return file_.pieces_in(range); }
@@ -40,10 +44,15 @@ class WritableFileStorage final : public WritableStorage {
   WritableFileStorage(WritableFile file, std::shared_ptr<const FileStorage> opened)
       : file_(std::move(file)), opened_(std::move(opened)), size_(opened_->size()) {}
   void grown_to(std::uint64_t end) noexcept;
+  [[nodiscard]] DirectWriter* direct_writer();
+  [[nodiscard]] bool has_space(Range range);
 
   WritableFile file_;
   std::shared_ptr<const FileStorage> opened_;  ///< the same open file, as it was: its size and facts do not follow
   std::atomic<std::uint64_t> size_;
+  std::mutex mutex_;                                     ///< guards all below
+  std::optional<std::unique_ptr<DirectWriter>> direct_;  ///< made when it is first wanted; null: can't be had
+  Range with_space_;                                     ///< found last
 };
 
 }  // namespace qchain

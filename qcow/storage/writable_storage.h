@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
+#include "qcow/storage/cache_use.h"
 #include "qcow/storage/storage.h"
 #include "qcow/storage/writable_file.h"
 
@@ -17,6 +19,9 @@ class WritableStorage : public Storage {
  public:
   /// Writes all of `bytes`; past the end the storage grows. Errors: io, no_space, permission.
   [[nodiscard]] virtual Result<void> write(std::uint64_t offset, Bytes bytes) = 0;
+
+  /// write() of pieces that don't overlap, in any order. `pass_by`: past the page cache where that gains something.
+  [[nodiscard]] virtual Result<void> write_all(std::span<const WritePiece> pieces, CacheUse cache);
 
   /// Has what was written so far begin its way to the disk. A hint: makes nothing durable; may wait for the disk.
   virtual void start_writing() noexcept {}

@@ -55,13 +55,15 @@ TEST(FileOrder, GivesEachStoredByteOnce) {
     std::vector<unsigned char> times(view.size() / 512);
     std::atomic<std::uint64_t> taken = 0;
     std::uint64_t told = 0;
-    const FileOrderSink sink{.take = [&](Range guest, Bytes bytes) -> Result<void> {
-                               EXPECT_EQ(guest.length, bytes.size());
-                               std::ranges::copy(bytes, found.begin() + static_cast<std::ptrdiff_t>(guest.start));
-                               for (std::uint64_t at = guest.start; at < guest.end(); at += 512) {
-                                 ++times[at / 512];
+    const FileOrderSink sink{.take = [&](std::span<const GuestPiece> pieces) -> Result<void> {
+                               for (const auto& [guest, bytes] : pieces) {
+                                 EXPECT_EQ(guest.length, bytes.size());
+                                 std::ranges::copy(bytes, found.begin() + static_cast<std::ptrdiff_t>(guest.start));
+                                 for (std::uint64_t at = guest.start; at < guest.end(); at += 512) {
+                                   ++times[at / 512];
+                                 }
+                                 taken += guest.length;
                                }
-                               taken += guest.length;
                                return {};
                              },
                              .taken = [&](std::uint64_t bytes) -> Result<void> {
@@ -114,7 +116,7 @@ TEST(FileOrder, CutsALongExtent) {
 TEST(FileOrder, EndsAtTheFirstError) {
   const View view = backwards(256);
   std::atomic<int> calls = 0;
-  const FileOrderSink sink{.take = [&](Range, Bytes) -> Result<void> {
+  const FileOrderSink sink{.take = [&](std::span<const GuestPiece>) -> Result<void> {
                              ++calls;
                              return fail(ErrorKind::no_space, "full");
                            },
@@ -127,7 +129,7 @@ TEST(FileOrder, EndsAtTheFirstError) {
 
 TEST(FileOrder, ACallerWhoCannotGoOnEndsIt) {
   const View view = backwards(256);
-  const FileOrderSink sink{.take = [](Range, Bytes) -> Result<void> { return {}; },
+  const FileOrderSink sink{.take = [](std::span<const GuestPiece>) -> Result<void> { return {}; },
                            .taken = [](std::uint64_t) -> Result<void> { return fail(ErrorKind::io, "no"); }};
   EXPECT_FALSE(read_in_file_order(view, stored_extents(view), sink, {.threads = 2}));
 }
@@ -135,7 +137,7 @@ TEST(FileOrder, ACallerWhoCannotGoOnEndsIt) {
 TEST(FileOrder, StopsWhenAsked) {
   const View view = backwards(256);
   std::stop_source stop;
-  const FileOrderSink sink{.take = [&](Range, Bytes) -> Result<void> {
+  const FileOrderSink sink{.take = [&](std::span<const GuestPiece>) -> Result<void> {
                              stop.request_stop();
                              return {};
                            },

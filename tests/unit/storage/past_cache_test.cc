@@ -1,11 +1,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <memory>
-
 #include "qcow/storage/direct_storage.h"
 #include "qcow/storage/file_storage.h"
+#include "tests/support/aligned_memory.h"
 #include "tests/support/files.h"
 #include "tests/support/seed.h"
 #include "tests/support/temp_dir.h"
@@ -21,22 +19,6 @@ ByteVector random_bytes(Random& random, std::size_t size) {
   return bytes;
 }
 
-/// Memory as reading past the cache likes it.
-class Blocks {
- public:
-  explicit Blocks(std::size_t count)
-      : memory_(static_cast<std::byte*>(std::aligned_alloc(direct_block, count * direct_block))),
-        bytes_(memory_.get(), count * direct_block) {}
-  [[nodiscard]] MutableBytes bytes() const noexcept { return bytes_; }
-
- private:
-  struct Free {
-    void operator()(std::byte* memory) const noexcept { std::free(memory); }
-  };
-  std::unique_ptr<std::byte, Free> memory_;
-  MutableBytes bytes_;
-};
-
 TEST(PastCacheTest, reads_the_same_bytes_in_whole_blocks_and_in_odd_pieces) {
   Random random(announced_seed());
   const TempDir dir;
@@ -48,7 +30,7 @@ TEST(PastCacheTest, reads_the_same_bytes_in_whole_blocks_and_in_odd_pieces) {
   if (past == nullptr) {
     GTEST_SKIP() << "this file system knows no O_DIRECT";
   }
-  const Blocks blocks(20);
+  const AlignedMemory blocks(20 * direct_block);
   for (int i = 0; i < 200; ++i) {
     const bool whole = i % 2 == 0;
     const std::uint64_t offset = whole ? random.below(75) * direct_block : random.below(bytes.size() + 9000);

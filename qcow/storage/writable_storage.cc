@@ -1,0 +1,12 @@
+#include "qcow/storage/writable_storage.h"
+
+namespace qchain {
+
+Result<void> WritableStorage::write_all(std::span<const WritePiece> pieces, CacheUse /*cache*/) {
+  for (const WritePiece& piece : pieces) {
+    QC_TRY(write(piece.offset, piece.bytes));
+  }
+  return {};
+}
+
+}  // namespace qchain

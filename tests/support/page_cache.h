@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace qchain::test {
+
+/// Whether files in this folder have a disk below them: those of a tmpfs are in the page cache always.
+[[nodiscard]] bool has_a_disk_below(const std::string& folder);
+
+/// Writes a file to the disk, and out of the page cache. Throws std::system_error.
+void drop_from_cache(const std::string& path);
+
+/// Share of a file's pages, of `size` bytes in all, that the page cache holds, from 0 to 1. Throws std::system_error.
+[[nodiscard]] double cached_share(const std::string& path, std::size_t size);
+
+}  // namespace qchain::test
