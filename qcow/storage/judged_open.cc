@@ -88,8 +88,8 @@ Error&& with_origin(Error&& error, const OpenRequest& request) {
 
 Result<UniqueFd> open_judged(const OpenRequest& request, AccessMode mode, const AllowedFolders& allowed) {
   if (request.path.contains('\0')) {
-    return std::unexpected(with_origin(
-        make_error(ErrorKind::refused, "the file name holds a NUL byte").in(request.path.c_str()), request));
+    return std::unexpected(
+        with_origin(make_error(ErrorKind::refused, "the file name holds a NUL byte").in(request.path), request));
   }
   const UniqueFd handle = touch(request);
   struct stat status{};

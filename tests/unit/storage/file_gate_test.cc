@@ -128,6 +128,8 @@ TEST_F(FileGateTest, RefusesANulByteInTheName) {
   const auto storage = by_header(folder_ / std::string_view("file\0.raw", 9));
   ASSERT_FALSE(storage);
   EXPECT_EQ(storage.error().kind, ErrorKind::refused);
+  EXPECT_THAT(describe(storage.error()), HasSubstr(".raw: the file name holds a NUL byte")) << "all of the name";
+  EXPECT_EQ(describe(storage.error()).find('\0'), std::string::npos);
 }
 
 TEST_F(FileGateTest, BlockDeviceIsAllowedToAHeader) {
