@@ -51,6 +51,7 @@ class Comparing {
   Result<Comparison> run() {
     {
       std::vector<std::jthread> threads;
+      threads.reserve(options_.threads);
       for (unsigned i = 0; i < options_.threads; ++i) {
         threads.emplace_back([this] { work(); });
       }
@@ -89,11 +90,8 @@ class Comparing {
   /// The next ranges to compare; none at the end, or after an error.
   Batch take() {
     const std::scoped_lock lock(mutex_);
-    if (options_.stop.stop_requested() && !error_) {
-      error_ = make_error(ErrorKind::interrupted, "interrupted");
-    }
     Batch batch;
-    for (std::uint64_t room = chunk_size; room > 0 && !error_;) {
+    for (std::uint64_t room = chunk_size; room > 0;) {
       const auto part = next_part(room);
       if (!part) {
         break;
@@ -106,10 +104,13 @@ class Comparing {
 
   /// The next range that needs reading, at most `length` bytes of it.
   std::optional<PairedRange> next_part(std::uint64_t length) {
+    if (is_over()) {
+      return std::nullopt;
+    }
     while (rest_.range.empty() || rest_.pairing == Pairing::same) {
       advance(rest_.range.length);
       rest_.range = {};
-      const auto next = walk_.next();
+      const auto next = is_over() ? std::nullopt : walk_.next();
       if (!next) {
         return std::nullopt;
       }
@@ -118,6 +119,13 @@ class Comparing {
     const PairedRange part{{rest_.range.start, std::min(length, rest_.range.length)}, rest_.pairing};
     rest_.range = range_between(part.range.end(), rest_.range.end());
     return part;
+  }
+
+  [[nodiscard]] bool is_over() {
+    if (options_.stop.stop_requested() && !error_) {
+      error_ = make_error(ErrorKind::interrupted, "interrupted");
+    }
+    return error_.has_value();
   }
 
   [[nodiscard]] Result<ChunkDifference> compare_chunk(const PairedRange& chunk, MutableBytes left,

@@ -26,9 +26,9 @@ struct Comparison {
   [[nodiscard]] bool same() const noexcept { return different == 0; }
 };
 
-/// Compares what two views read as, with several threads. Ranges that are zeros on both sides, or come from the same
-/// place of the same file, need no reading. A view shorter than the other one reads as zeros past its end, as
-/// `qemu-img compare` has it. Errors: io, corrupt (a range that can't be read), interrupted.
+/// Compares what two views read as, with several threads. Ranges that are zeros on both sides, come from the same place
+/// of the same file, or are blocks that two files share, need no reading. A view shorter than the other one reads as
+/// zeros past its end, as `qemu-img compare` has it. Errors: io, corrupt (a range that can't be read), interrupted.
 [[nodiscard]] Result<Comparison> compare(const View& left, const View& right, const CompareOptions& options = {});
 
 }  // namespace qchain

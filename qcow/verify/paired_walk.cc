@@ -10,14 +10,8 @@ bool is_zero_extent(const std::optional<Extent>& extent) {
   return !extent || extent->reads_zero();
 }
 
-/// Both sides take the same bytes of the same file: layers that the two views have in common.
-bool is_same_storage(const View& left, const Extent& a, const View& right, const Extent& b, std::uint64_t position) {
-  if (a.kind != ExtentKind::data || b.kind != ExtentKind::data) {
-    return false;
-  }
-  const Storage& of_a = left.slice().chain.layer(a.layer).image->data_storage();
-  const Storage& of_b = right.slice().chain.layer(b.layer).image->data_storage();
-  return of_a.identity() == of_b.identity() && a.offset + (position - a.start) == b.offset + (position - b.start);
+const Storage& file_of(const View& view, const Extent& extent) {
+  return view.slice().chain.layer(extent.layer).image->data_storage();
 }
 
 }  // namespace
@@ -46,11 +40,25 @@ std::optional<PairedRange> PairedWalk::next() {
     paired.pairing = is_zero_extent(right) ? Pairing::same : Pairing::left_zero;
   } else if (is_zero_extent(right)) {
     paired.pairing = Pairing::right_zero;
-  } else if (is_same_storage(left_.view, *left, right_.view, *right, position_)) {
-    paired.pairing = Pairing::same;
+  } else if (left->kind == ExtentKind::data && right->kind == ExtentKind::data) {
+    paired = pair_stored(paired.range, *left, *right);
   }
-  position_ = end;
+  position_ = paired.range.end();
   return paired;
+}
+
+/// The same if both sides take the same bytes of one file (a layer that the two views have in common), or the same
+/// blocks of two files.
+PairedRange PairedWalk::pair_stored(Range range, const Extent& left, const Extent& right) {
+  const Storage& of_left = file_of(left_.view, left);
+  const Storage& of_right = file_of(right_.view, right);
+  const std::uint64_t left_offset = left.offset + (range.start - left.start);
+  const std::uint64_t right_offset = right.offset + (range.start - right.start);
+  if (of_left.identity() == of_right.identity()) {
+    return {.range = range, .pairing = left_offset == right_offset ? Pairing::same : Pairing::both_stored};
+  }
+  const auto shared = shared_.compare(of_left, left_offset, of_right, right_offset, range.length);
+  return {.range = {range.start, shared.length}, .pairing = shared.same ? Pairing::same : Pairing::both_stored};
 }
 
 }  // namespace qchain

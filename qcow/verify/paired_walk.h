@@ -3,12 +3,13 @@
 #include <optional>
 
 #include "qcow/chain/view.h"
+#include "qcow/verify/shared_blocks.h"
 
 namespace qchain {
 
 /// What has to be done to know that two views read the same in a range.
 enum class Pairing : std::uint8_t {
-  same,         ///< nothing: zeros on both sides, or the very same stored bytes
+  same,         ///< nothing: zeros on both sides, or the very same stored bytes, in one file or in shared blocks
   left_zero,    ///< the right side is read and must be zeros
   right_zero,   ///< the left side is read and must be zeros
   both_stored,  ///< both sides are read
@@ -39,8 +40,11 @@ class PairedWalk {
     std::optional<Extent> extent;
   };
 
+  [[nodiscard]] PairedRange pair_stored(Range range, const Extent& left, const Extent& right);
+
   Side left_;
   Side right_;
+  SharedBlocks shared_;
   std::uint64_t position_ = 0;
   std::uint64_t end_;  ///< guest bytes
 };
