@@ -49,8 +49,9 @@ class Ci(unittest.TestCase):
         return found, len(rows) - len(made)
 
     def test_bears_with_noise_and_not_with_a_collapse(self):
-        self.assertEqual(far_below(row([1], [2])), "")
-        self.assertIn("0.33 times peer; the floor is 2", far_below(row([1], [3])))
+        self.assertEqual(far_below(row([1], [2]), 1 / 5), "")
+        self.assertIn("0.33 times peer; the floor is 2", far_below(row([1], [3]), 1 / 5))
+        self.assertIn("0.50 times peer", far_below(row([1], [2]), 1))
 
     def test_looks_twice_before_it_complains(self):
         once, looks = self.look(row([1], [3]), row([1], [1]))
