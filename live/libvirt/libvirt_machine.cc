@@ -9,6 +9,7 @@
 #include "live/libvirt/connection.h"
 #include "live/libvirt/domain_xml.h"
 #include "live/libvirt/event_loop.h"
+#include "live/libvirt/library.h"
 #include "live/libvirt/open.h"
 #include "qcow/storage/unique_fd.h"
 
@@ -323,6 +324,7 @@ Result<void> LibvirtMachine::close(const std::vector<std::string>&) {
 }  // namespace
 
 Result<std::unique_ptr<Machine>> open_domain(const std::string& uri, const std::string& domain) {
+  QC_TRY(load_libvirt());
   auto loop = std::make_unique<EventLoop>();
   Connection connection(::virConnectOpen(uri.empty() ? nullptr : uri.c_str()));
   if (!connection) {

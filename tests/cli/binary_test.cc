@@ -34,6 +34,13 @@ TEST_F(Binary, results_on_stdout_errors_on_stderr) {
   EXPECT_THAT(bad.err, HasSubstr("qchain: none: no such file"));
 }
 
+TEST_F(Binary, loads_libvirt_only_for_a_domain) {
+  EXPECT_EQ(shell("ldd $Q | grep libvirt").out, "");
+  const std::string traced = "strace -f -e trace=openat -o trace $Q ";
+  shell(traced + "info c.qcow2");
+  EXPECT_EQ(shell("grep libvirt.so trace").out, "");
+}
+
 TEST_F(Binary, a_reader_that_leaves_early_is_no_failure) {
   make_dust(path("dust.raw"));  // more output than a pipe and a buffer hold
   const ProcessResult result = shell("$Q map --output=json dust.raw | head -1");
