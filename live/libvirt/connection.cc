@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <future>
+#include <thread>
 
 namespace qchain::live {
 namespace {
@@ -55,7 +58,34 @@ ErrorKind kind_of(int code) {
   }
 }
 
+Result<Connection> connect_at_leisure(const std::string& uri) {
+  Connection connection(::virConnectOpen(uri.empty() ? nullptr : uri.c_str()));
+  if (!connection) {
+    return std::unexpected(libvirt_error("cannot connect").in(uri.empty() ? "libvirt" : uri));  // of this thread
+  }
+  constexpr int interval = 5;  // seconds
+  constexpr unsigned missed = 3;
+  ::virConnectSetKeepAlive(connection.get(), interval, missed);
+  return connection;
+}
+
 }  // namespace
+
+/// Libvirt has no limit of its own before there is a connection that could be kept alive: in a thread that is left
+/// behind where it comes to nothing. Should it come to something later, the connection is closed.
+Result<Connection> connect(const std::string& uri, std::chrono::milliseconds limit) {
+  std::packaged_task<Result<Connection>()> task([uri] { return connect_at_leisure(uri); });
+  std::future<Result<Connection>> connected = task.get_future();
+  std::thread(std::move(task)).detach();
+  if (connected.wait_for(limit) != std::future_status::ready) {
+    const auto seconds = std::chrono::duration<double>(limit).count();
+    return std::unexpected(make_error(ErrorKind::io, fmt::format("libvirt does not answer in {:.3g} seconds", seconds))
+                               .in(uri.empty() ? "libvirt" : uri)
+                               .because(ETIMEDOUT)
+                               .advise("look whether its daemon hangs; guests run on without it"));
+  }
+  return connected.get();
+}
 
 Error libvirt_error(std::string_view what, int code, std::string_view message) {
   const auto* const found = std::ranges::find_if(known, [&](const Known& one) { return message.contains(one.words); });

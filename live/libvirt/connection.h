@@ -3,7 +3,9 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
+#include <chrono>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "qcow/core/error.h"
@@ -18,6 +20,11 @@ struct FreeDomain {
 };
 using Connection = std::unique_ptr<virConnect, CloseConnection>;
 using DomainHandle = std::unique_ptr<virDomain, FreeDomain>;
+
+/// Connects, waiting for the daemon no longer than `limit`. Afterwards one that is silent for 20 seconds counts as
+/// gone, as far as an EventLoop turns, which must be there before. `uri` empty: libvirt's default. Errors: io
+/// (ETIMEDOUT where it is silent), permission.
+[[nodiscard]] Result<Connection> connect(const std::string& uri, std::chrono::milliseconds limit);
 
 /// Libvirt's last error in this thread as ours: in the user's words where libvirt's are known, else in its own.
 /// `what`: what was tried, as "cannot begin the commit".

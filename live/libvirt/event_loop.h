@@ -1,6 +1,8 @@
 #pragma once
 
 #include <stop_token>
+#include <thread>
+#include <type_traits>
 
 #include "live/machine.h"
 #include "qcow/storage/unique_fd.h"
@@ -23,6 +25,15 @@ class EventLoop {
     while (!done() && !stop.stop_requested() && Clock::now() < until) {
       run_once(until);
     }
+  }
+
+  /// Makes a call that waits for the daemon: only while the loop turns does libvirt notice one that is silent. What is
+  /// heard meanwhile is handled in another thread, which has ended when this returns.
+  template <typename Call>
+  std::invoke_result_t<Call> while_turning(const Call& call) {
+    const std::jthread turning(
+        [this](const std::stop_token& stop) { run(Clock::time_point::max(), stop, [] { return false; }); });
+    return call();
   }
 
  private:

@@ -156,6 +156,10 @@ virErrorPtr virGetLastError() {
   return call<&::virGetLastError>("virGetLastError");
 }
 
+int virGetLastErrorCode() {
+  return call<&::virGetLastErrorCode>("virGetLastErrorCode");
+}
+
 void virSetErrorFunc(void* opaque, virErrorFunc handler) {
   return call<&::virSetErrorFunc>("virSetErrorFunc", opaque, handler);
 }

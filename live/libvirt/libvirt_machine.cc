@@ -95,15 +95,20 @@ class LibvirtMachine final : public Machine {
 };
 
 LibvirtMachine::~LibvirtMachine() {
-  for (const int callback : callbacks_) {
-    ::virConnectDomainEventDeregisterAny(connection_.get(), callback);
-  }
-  ::virConnectUnregisterCloseCallback(connection_.get(), on_close);
+  loop_->while_turning([this] {
+    for (const int callback : callbacks_) {
+      ::virConnectDomainEventDeregisterAny(connection_.get(), callback);
+    }
+    ::virConnectUnregisterCloseCallback(connection_.get(), on_close);
+    domain_.reset();
+    connection_.reset();
+  });
 }
 
 Result<void> LibvirtMachine::hear(int id, virConnectDomainEventGenericCallback callback) {
-  const int registered =
-      ::virConnectDomainEventRegisterAny(connection_.get(), domain_.get(), id, callback, this, nullptr);
+  const int registered = loop_->while_turning([&] {
+    return ::virConnectDomainEventRegisterAny(connection_.get(), domain_.get(), id, callback, this, nullptr);
+  });
   if (registered < 0) {
     return std::unexpected(failed("cannot listen to events"));
   }
@@ -123,9 +128,6 @@ Result<void> LibvirtMachine::listen() {
   QC_TRY(hear(VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, VIR_DOMAIN_EVENT_CALLBACK(on_job)));
   QC_TRY(hear(VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_life)));
   ::virConnectRegisterCloseCallback(connection_.get(), on_close, this, nullptr);
-  constexpr int interval = 5;  // seconds
-  constexpr unsigned missed = 3;
-  ::virConnectSetKeepAlive(connection_.get(), interval, missed);
   return {};
 }
 
@@ -160,7 +162,8 @@ void LibvirtMachine::note_life(int event) {
 }
 
 Result<std::string> LibvirtMachine::xml() {
-  const std::unique_ptr<char, FreeText> text(::virDomainGetXMLDesc(domain_.get(), 0));
+  const std::unique_ptr<char, FreeText> text(
+      loop_->while_turning([&] { return ::virDomainGetXMLDesc(domain_.get(), 0); }));
   if (!text) {
     return std::unexpected(failed("cannot read the domain's description"));
   }
@@ -187,13 +190,17 @@ Result<std::string> LibvirtMachine::start_commit(const Disk& disk, const CommitJ
     flags |= VIR_DOMAIN_BLOCK_COMMIT_RELATIVE;
   }
   virDomainBlockInfo size{};
-  if (::virDomainGetBlockInfo(domain_.get(), disk.device.c_str(), &size, 0) == 0) {
+  if (loop_->while_turning([&] { return ::virDomainGetBlockInfo(domain_.get(), disk.device.c_str(), &size, 0); }) ==
+      0) {
     sizes_[disk.device] = size.capacity;
   }
   const std::string& base = disk.layers[job.base].node;
   const std::string& top = disk.layers[job.top].node;
-  if (::virDomainBlockCommit(domain_.get(), disk.device.c_str(), base.c_str(), active ? nullptr : top.c_str(),
-                             job.bytes_per_second, flags) != 0) {
+  const int begun = loop_->while_turning([&] {
+    return ::virDomainBlockCommit(domain_.get(), disk.device.c_str(), base.c_str(), active ? nullptr : top.c_str(),
+                                  job.bytes_per_second, flags);
+  });
+  if (begun != 0) {
     return std::unexpected(failed("cannot begin the commit"));
   }
   over_.erase(disk.device);
@@ -207,8 +214,9 @@ Result<std::optional<JobState>> LibvirtMachine::job(const std::string& handle) {
     return over->second;
   }
   virDomainBlockJobInfo info{};
-  const int found =
-      ::virDomainGetBlockJobInfo(domain_.get(), handle.c_str(), &info, VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES);
+  const int found = loop_->while_turning([&] {
+    return ::virDomainGetBlockJobInfo(domain_.get(), handle.c_str(), &info, VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES);
+  });
   if (found < 0) {
     return std::unexpected(failed("cannot ask for the job"));
   }
@@ -248,7 +256,10 @@ Result<std::optional<Event>> LibvirtMachine::next_event(Clock::time_point until,
 
 Result<void> LibvirtMachine::abort(const std::string& handle, unsigned flags, std::string_view what) {
   // Without ASYNC it would wait for the end inside the call, and no event could be heard meanwhile.
-  if (::virDomainBlockJobAbort(domain_.get(), handle.c_str(), flags | VIR_DOMAIN_BLOCK_JOB_ABORT_ASYNC) != 0) {
+  const int aborted = loop_->while_turning([&] {
+    return ::virDomainBlockJobAbort(domain_.get(), handle.c_str(), flags | VIR_DOMAIN_BLOCK_JOB_ABORT_ASYNC);
+  });
+  if (aborted != 0) {
     return std::unexpected(failed(what));
   }
   return {};
@@ -279,8 +290,11 @@ Result<void> LibvirtMachine::dismiss(const std::string& handle) {
 }
 
 Result<void> LibvirtMachine::set_speed(const std::string& handle, std::uint64_t bytes_per_second) {
-  if (::virDomainBlockJobSetSpeed(domain_.get(), handle.c_str(), bytes_per_second,
-                                  VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES) != 0) {
+  const int set = loop_->while_turning([&] {
+    return ::virDomainBlockJobSetSpeed(domain_.get(), handle.c_str(), bytes_per_second,
+                                       VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES);
+  });
+  if (set != 0) {
     return std::unexpected(failed("cannot change the job's speed"));
   }
   return {};
@@ -290,7 +304,8 @@ Result<void> LibvirtMachine::snapshot(const Disk& disk, const std::string& file)
   const std::string description = snapshot_xml(QC_TRY(disks()), disk, file);
   constexpr unsigned flags = VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA |
                              VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT;
-  virDomainSnapshot* const made = ::virDomainSnapshotCreateXML(domain_.get(), description.c_str(), flags);
+  virDomainSnapshot* const made =
+      loop_->while_turning([&] { return ::virDomainSnapshotCreateXML(domain_.get(), description.c_str(), flags); });
   if (made == nullptr) {
     return std::unexpected(failed("cannot make the snapshot"));
   }
@@ -321,18 +336,19 @@ Result<void> LibvirtMachine::close(const std::vector<std::string>&) {
   return {};  // libvirt closes by itself what it has merged
 }
 
-}  // namespace
+struct FoundDomain {
+  Connection connection;
+  DomainHandle domain;
+  std::string name;  ///< for messages
+};
 
-Result<std::unique_ptr<Machine>> open_domain(const std::string& uri, const std::string& domain) {
-  QC_TRY(load_libvirt());
-  auto loop = std::make_unique<EventLoop>();
-  Connection connection(::virConnectOpen(uri.empty() ? nullptr : uri.c_str()));
-  if (!connection) {
-    return std::unexpected(libvirt_error("cannot connect").in(uri.empty() ? "libvirt" : uri));
-  }
+Result<FoundDomain> find_domain(Connection connection, const std::string& uri, const std::string& domain) {
   const std::unique_ptr<char, FreeText> full(::virConnectGetURI(connection.get()));
-  const std::string name = fmt::format("{} {}", full ? full.get() : uri, domain);
+  std::string name = fmt::format("{} {}", full ? full.get() : uri, domain);
   DomainHandle handle(::virDomainLookupByName(connection.get(), domain.c_str()));
+  if (!handle && ::virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {
+    return std::unexpected(libvirt_error("cannot look for the domain").in(name));
+  }
   if (!handle) {
     return std::unexpected(make_error(ErrorKind::not_found, fmt::format("no domain '{}'", domain))
                                .in(uri)
@@ -343,7 +359,19 @@ Result<std::unique_ptr<Machine>> open_domain(const std::string& uri, const std::
                                .in(name)
                                .advise("commit its images offline: qchain commit IMAGE"));
   }
-  auto machine = std::make_unique<LibvirtMachine>(name, std::move(loop), std::move(connection), std::move(handle));
+  return FoundDomain{.connection = std::move(connection), .domain = std::move(handle), .name = std::move(name)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Machine>> open_domain(const std::string& uri, const std::string& domain,
+                                             std::chrono::milliseconds limit) {
+  QC_TRY(load_libvirt());
+  auto loop = std::make_unique<EventLoop>();
+  Connection connection = QC_TRY(connect(uri, limit));
+  FoundDomain found = QC_TRY(loop->while_turning([&] { return find_domain(std::move(connection), uri, domain); }));
+  auto machine = std::make_unique<LibvirtMachine>(std::move(found.name), std::move(loop), std::move(found.connection),
+                                                  std::move(found.domain));
   QC_TRY(machine->listen());
   return machine;
 }

@@ -127,7 +127,14 @@ TEST_F(LibvirtMachine, CommitsUnderAGuestAndSaysInWordsWhatItCannotDo) {
   EXPECT_EQ((*gone)->kind, Event::Kind::gone);
 }
 
-TEST_F(LibvirtMachine, NoticesADaemonThatIsGoneAndTheGuestGoesOn) {
+TEST_F(LibvirtMachine, NoticesADaemonThatIsSilentOrGoneAndTheGuestGoesOn) {
+  libvirt().send(SIGSTOP);
+  const auto silent = machine_->disks();
+  libvirt().send(SIGCONT);
+  ASSERT_FALSE(silent);
+  EXPECT_EQ(silent.error().kind, ErrorKind::io) << describe(silent.error());
+  machine_ = *open_domain(libvirt().uri(), "vm1");
+  ASSERT_TRUE(machine_->disks());
   libvirt().send(SIGKILL);
   const auto event = machine_->next_event(Clock::now() + std::chrono::minutes(1), {});
   ASSERT_FALSE(event);
