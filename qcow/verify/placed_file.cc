@@ -2,7 +2,9 @@
 
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
+#include <sys/vfs.h>
 
 #include <algorithm>
 #include <array>
@@ -27,6 +29,14 @@ bool is_in_realtime_part(int descriptor) {
   return ::ioctl(descriptor, FS_IOC_FSGETXATTR, &attributes) == 0 && (attributes.fsx_xflags & FS_XFLAG_REALTIME) != 0;
 }
 
+/// File systems that count all their blocks once. Others with blocks to share may have several file systems under them
+/// that show as one device (overlayfs), or count each disk's blocks anew (bcachefs).
+bool counts_blocks_once(int descriptor) {
+  struct statfs status{};
+  return ::fstatfs(descriptor, &status) == 0 &&
+         ((status.f_type == XFS_SUPER_MAGIC && !is_in_realtime_part(descriptor)) || status.f_type == BTRFS_SUPER_MAGIC);
+}
+
 PlacedRun placed(const fiemap_extent& extent) {
   const bool has_place = (extent.fe_flags & no_plain_place) == 0 && (extent.fe_flags & FIEMAP_EXTENT_SHARED) != 0;
   return {.stored = {extent.fe_logical, std::min(extent.fe_length, UINT64_MAX - extent.fe_logical)},
@@ -36,7 +46,7 @@ PlacedRun placed(const fiemap_extent& extent) {
 }  // namespace
 
 PlacedFile::PlacedFile(const Storage& file)
-    : file_(file), can_tell_(file.descriptor() >= 0 && !is_in_realtime_part(file.descriptor())) {}
+    : file_(file), can_tell_(file.descriptor() >= 0 && counts_blocks_once(file.descriptor())) {}
 
 PlacedRun PlacedFile::at(std::uint64_t offset) {
   if (can_tell_ && !asked_.contains(offset)) {

@@ -123,6 +123,45 @@ TEST_F(SharedBlocksTest, walks_files_in_any_order_and_says_the_same) {
   }
 }
 
+/// Files of two file systems, in one folder; with inode numbers that tell the two apart, on one device.
+class Overlay {
+ public:
+  Overlay(const std::string& first, const std::string& second)
+      : mounted_(
+            run({"mount", "-t", "overlay", "overlay", "-o", "xino=on,lowerdir=" + first + ":" + second, dir_.path()})) {
+  }
+  ~Overlay() {
+    if (ok()) {
+      static_cast<void>(run({"umount", dir_.path()}));
+    }
+  }
+  Overlay(const Overlay&) = delete;
+  Overlay& operator=(const Overlay&) = delete;
+  [[nodiscard]] bool ok() const { return mounted_.ok(); }
+  [[nodiscard]] const std::string& reason() const { return mounted_.err; }
+  [[nodiscard]] std::string operator/(const std::string& name) const { return dir_ / name; }
+
+ private:
+  TempDir dir_;
+  ProcessResult mounted_;
+};
+
+TEST_F(SharedBlocksTest, the_same_number_on_two_file_systems_that_show_as_one_says_nothing) {
+  const LoopXfs beside;
+  ASSERT_TRUE(beside.ok()) << beside.reason();
+  write_file(beside / "other", ByteVector(size, std::byte{5}));
+  must_run({"cp", "--reflink=always", beside / "other", beside / "copy"});
+  must_run({"sync", "-f", beside.path()});
+  const Overlay overlay(xfs().path(), beside.path());
+  if (!overlay.ok()) {
+    GTEST_SKIP() << "no overlayfs here: " << overlay.reason();
+  }
+  ASSERT_EQ(open_file(overlay / "left")->identity().device, open_file(overlay / "other")->identity().device);
+  const Comparison comparison = compare_files(overlay / "left", overlay / "other");
+  EXPECT_EQ(comparison.compared, size);
+  EXPECT_GT(comparison.different, size / 2);
+}
+
 TEST(SharedBlocks, where_no_file_shares_blocks_all_is_read) {
   const TempDir dir;
   write_file(dir / "a", ByteVector(size, std::byte{1}));
