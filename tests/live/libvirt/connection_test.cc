@@ -25,6 +25,10 @@ UniqueFd silent_socket(const std::string& path) {
 }
 
 TEST(LibvirtConnection, IsGivenUpWhereTheDaemonIsSilent) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP()
+      << "sanitizers put themselves before libtirpc's functions, and don't find them in a library loaded later";
+#endif
   const test::TempDir dir;
   const UniqueFd daemon = silent_socket(dir / "socket");
   const auto opened =
