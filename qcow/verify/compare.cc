@@ -12,7 +12,8 @@ namespace qchain {
 
 namespace {
 
-constexpr std::uint64_t chunk_size = std::uint64_t{1} << 20;
+/// Two buffers of this size stay in the processor's own memory; larger ones cost a sixth more time where all is cached.
+constexpr std::uint64_t chunk_size = std::uint64_t{512} << 10;
 
 /// Neighbouring ranges that one thread compares, at most chunk_size bytes in all.
 using Batch = std::vector<PairedRange>;
