@@ -60,13 +60,11 @@ bool splice(const View& view, Range range, ReplyPipe& pipe) {
 
 // Fetching the pieces together is what makes a fragmented view quick when it is cold; a single piece gains nothing.
 void FileSystem::prepare(OpenFile& file, Range in_view, const Extent& first) {
-  const auto ahead = file.ahead.next(in_view, file.node.content.window.end());
+  const auto [request, ahead] = file.ahead.next(in_view, file.node.content.window.end());
   if (first.end() < in_view.end()) {
-    file.view->will_need(in_view);
+    file.view->will_need(request);
   }
-  if (ahead) {
-    file.view->will_need(*ahead);
-  }
+  file.view->will_need(ahead);
 }
 
 Reply<Content> FileSystem::read(OpenFile& file, Range range, ReadSpace space) {

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <mutex>
-#include <optional>
 
 #include "qcow/core/range.h"
 
@@ -17,15 +16,19 @@ class ReadAhead {
   static constexpr std::uint64_t slack = std::uint64_t{2} << 20;     ///< bytes by which requests may be out of order
   static constexpr std::uint32_t run_length = 3;                     ///< requests in a row that make a stream
 
-  /// Notes a request that ends at or below `limit`. The range to fetch now, if any; always past the request, in steps
-  /// of a quarter of `distance` at least, and none twice in a stream.
-  [[nodiscard]] std::optional<Range> next(Range request, std::uint64_t limit);
+  /// What to fetch now; empty ranges: nothing.
+  struct Fetch {
+    Range request;  ///< the request itself, or nothing of it: it was fetched ahead
+    Range ahead;    ///< always past the request, in steps of a quarter of `distance` at least; none twice in a stream
+  };
+  /// Notes a request that ends at or below `limit`.
+  [[nodiscard]] Fetch next(Range request, std::uint64_t limit);
 
  private:
   std::mutex mutex_;
-  std::uint64_t front_ = 0;    ///< end of the furthest request of the run
-  std::uint64_t fetched_ = 0;  ///< end of what was asked to be fetched
-  std::uint32_t run_ = 0;      ///< requests in a row
+  std::uint64_t front_ = 0;  ///< end of the furthest request of the run
+  Range fetched_;            ///< ahead, in this run
+  std::uint32_t run_ = 0;    ///< requests in a row
 };
 
 }  // namespace qchain::fusefs

@@ -10,10 +10,15 @@ constexpr std::uint64_t far_away = std::uint64_t{1} << 40;
 
 class ReadAheadTest : public testing::Test {
  protected:
-  std::optional<Range> request(std::uint64_t number) { return ahead_.next({number * kib128, kib128}, limit_); }
+  std::optional<Range> request(std::uint64_t number) {
+    const ReadAhead::Fetch fetch = ahead_.next({number * kib128, kib128}, limit_);
+    fetches_itself_ = !fetch.request.empty();
+    return fetch.ahead.empty() ? std::nullopt : std::optional(fetch.ahead);
+  }
 
   ReadAhead ahead_;
   std::uint64_t limit_ = far_away;
+  bool fetches_itself_ = false;
 };
 
 TEST_F(ReadAheadTest, WaitsForARun) {
@@ -32,6 +37,23 @@ TEST_F(ReadAheadTest, FetchesEachByteOnceInALongRun) {
     }
   }
   EXPECT_GT(fetched, 200 * kib128 + ReadAhead::distance / 2);
+}
+
+TEST_F(ReadAheadTest, ARequestThatWasFetchedAheadIsNotFetchedAgain) {
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    static_cast<void>(request(i));
+    EXPECT_EQ(fetches_itself_, i < 3) << i;
+  }
+  static_cast<void>(request(1000));
+  EXPECT_TRUE(fetches_itself_);
+}
+
+TEST_F(ReadAheadTest, ALateRequestFromBeforeTheRunIsFetched) {
+  for (const std::uint64_t place : {0, 1, 3}) {
+    static_cast<void>(request(place));
+  }
+  static_cast<void>(request(2));
+  EXPECT_TRUE(fetches_itself_);
 }
 
 TEST_F(ReadAheadTest, LeavesRandomReadersAlone) {
