@@ -53,9 +53,6 @@ class BaseWriter {
   /// that of the guest offsets. Else it should be called in that order.
   [[nodiscard]] virtual bool takes_any_order() const noexcept { return false; }
 
-  /// Has what was written so far begin its way to the disk; may wait for it. A hint.
-  virtual void start_writing() noexcept {}
-
   /// Shares the blocks of `source` instead of copying. `impossible`: nothing happened, write() it.
   [[nodiscard]] virtual Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range guest) = 0;
 

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -13,8 +12,6 @@ namespace {
 
 /// Extents gathered before they are sorted and read: 10 MiB of them. At 64 KiB each, 16 GiB of scattered clusters.
 constexpr std::size_t extents_at_once = std::size_t{1} << 18;
-/// Time between two hints to write: so much of it that neighbours come together, and little is left for the flush.
-constexpr std::uint64_t bytes_between_hints = std::uint64_t{64} << 20;
 
 class FileOrderCopier final : public Copier {
  public:
@@ -55,7 +52,6 @@ class FileOrderCopier final : public Copier {
   /// By several threads at once.
   Result<void> take(std::span<const GuestPiece> pieces) {
     SectorSum sum;
-    std::uint64_t length = 0;
     std::vector<WritePiece> stored;
     stored.reserve(pieces.size());
     for (const auto& [guest, bytes] : pieces) {
@@ -66,22 +62,11 @@ class FileOrderCopier final : public Copier {
         stored.push_back({.offset = guest.start, .bytes = bytes});
       }
       sum.add(guest.start, bytes);
-      length += guest.length;
     }
     QC_TRY(setup_.base.write_all(stored, setup_.cache));
-    note(sum, length);
+    const std::scoped_lock lock(mutex_);
+    setup_.digest.add(sum);
     return {};
-  }
-
-  void note(const SectorSum& sum, std::uint64_t length) {
-    {
-      const std::scoped_lock lock(mutex_);
-      setup_.digest.add(sum);
-    }
-    const std::uint64_t before = written_.fetch_add(length);
-    if (before / bytes_between_hints != (before + length) / bytes_between_hints) {
-      setup_.base.start_writing();
-    }
   }
 
   CopierSetup setup_;
@@ -89,7 +74,6 @@ class FileOrderCopier final : public Copier {
   std::uint64_t bytes_ = 0;  ///< of them
   std::optional<std::uint64_t> first_;
   std::mutex mutex_;  ///< guards the digest
-  std::atomic<std::uint64_t> written_ = 0;
 };
 
 }  // namespace

@@ -17,7 +17,6 @@ class RawBase final : public BaseWriter {
     return storage_->write_all(pieces, cache);
   }
   [[nodiscard]] bool takes_any_order() const noexcept override { return true; }
-  void start_writing() noexcept override { storage_->start_writing(); }
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range guest) override;
   [[nodiscard]] std::uint64_t sharing_unit(const Storage& source) const noexcept override;
   [[nodiscard]] Result<CloneAnswer> clone_all(std::span<const SharedRun> runs) override;

@@ -9,8 +9,6 @@ namespace qchain {
 namespace {
 
 constexpr std::size_t pieces_at_once = std::size_t{1} << 18;
-/// Between two hints to write: enough for neighbours to come together, and little is left for the end.
-constexpr std::uint64_t bytes_between_hints = std::uint64_t{64} << 20;
 
 }  // namespace
 
@@ -53,10 +51,7 @@ Result<void> GatheredCopy::take(Range guest, Bytes bytes) {
     QC_TRY(writer_.zero(gap));
   }
   zero_ += guest.length - written;
-  const std::uint64_t before = copied_.fetch_add(written);
-  if (before / bytes_between_hints != (before + written) / bytes_between_hints) {
-    writer_.file().start_writing();
-  }
+  copied_ += written;
   return {};
 }
 

@@ -152,10 +152,6 @@ Result<void> WritableFile::resize(std::uint64_t length) const {
   return {};
 }
 
-void WritableFile::start_writing() const noexcept {
-  ::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE);  // length 0: to the end
-}
-
 Result<void> WritableFile::sync() const {
   if (::fdatasync(fd_.get()) != 0) {
     return fail_errno(errno, "cannot write to stable storage", name_);

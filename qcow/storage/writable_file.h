@@ -63,9 +63,6 @@ class WritableFile {
   /// New length in bytes; what is added reads as zeros. Errors: io, no_space.
   [[nodiscard]] Result<void> resize(std::uint64_t length) const;
 
-  /// Has what was written so far begin its way to the disk; waits while the disk has enough to do. A hint.
-  void start_writing() const noexcept;
-
   /// All written bytes are on stable storage when this returns. Errors: io, no_space.
   [[nodiscard]] Result<void> sync() const;
 

@@ -32,7 +32,6 @@ class WritableFileStorage final : public WritableStorage {
 
   [[nodiscard]] Result<void> write(std::uint64_t offset, Bytes bytes) override;
   [[nodiscard]] Result<void> write_all(std::span<const WritePiece> pieces, CacheUse cache) override;
-  void start_writing() noexcept override { file_.start_writing(); }
   [[nodiscard]] Result<void> zero(Range range) override;
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range target) override;
   [[nodiscard]] std::uint64_t clone_unit() const noexcept override { return file_.clone_unit(); }

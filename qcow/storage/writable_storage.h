@@ -23,9 +23,6 @@ class WritableStorage : public Storage {
   /// write() of pieces that don't overlap, in any order. `pass_by`: past the page cache where that gains something.
   [[nodiscard]] virtual Result<void> write_all(std::span<const WritePiece> pieces, CacheUse cache);
 
-  /// Has what was written so far begin its way to the disk. A hint: makes nothing durable; may wait for the disk.
-  virtual void start_writing() noexcept {}
-
   /// Makes `range` (inside the storage) read as zeros, freeing its space where the file system can. Errors: as write().
   [[nodiscard]] virtual Result<void> zero(Range range) = 0;
 
