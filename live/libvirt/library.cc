@@ -1,24 +1,31 @@
 #include "live/libvirt/library.h"
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
 #include <cstdlib>
+#include <string>
 
 namespace qchain::live {
 namespace {
 
-/// Null where it can't be had. Stays loaded: it has threads of its own.
-void* library() {
-  static void* const loaded = ::dlopen("libvirt.so.0", RTLD_NOW | RTLD_LOCAL);
+/// Stays loaded: it has threads of its own.
+struct Library {
+  void* handle = ::dlopen("libvirt.so.0", RTLD_NOW | RTLD_LOCAL);  ///< null where it can't be had
+  std::string problem = handle == nullptr ? ::dlerror() : "";      ///< why
+};
+
+const Library& library() {
+  static const Library loaded;
   return loaded;
 }
 
 /// Calls libvirt's function of that name and type.
 template <auto Declared, typename... Arguments>
 auto call(const char* name, Arguments... arguments) {
-  static const auto function = reinterpret_cast<decltype(Declared)>(::dlsym(library(), name));
+  static const auto function = reinterpret_cast<decltype(Declared)>(::dlsym(library().handle, name));
   if (function == nullptr) {
     std::abort();  // older than what this was built for, or load_libvirt() was not asked: nothing right could follow
   }
@@ -28,8 +35,8 @@ auto call(const char* name, Arguments... arguments) {
 }  // namespace
 
 Result<void> load_libvirt() {
-  if (library() == nullptr) {
-    return std::unexpected(make_error(ErrorKind::unsupported, "libvirt.so.0 is not installed here")
+  if (library().handle == nullptr) {
+    return std::unexpected(make_error(ErrorKind::unsupported, fmt::format("cannot load libvirt: {}", library().problem))
                                .advise("install libvirt0, or say --qmp SOCKET"));
   }
   return {};

@@ -37,8 +37,20 @@ TEST_F(Binary, results_on_stdout_errors_on_stderr) {
 TEST_F(Binary, loads_libvirt_only_for_a_domain) {
   EXPECT_EQ(shell("ldd $Q | grep libvirt").out, "");
   const std::string traced = "strace -f -e trace=openat -o trace $Q ";
-  shell(traced + "info c.qcow2");
+  ASSERT_EQ(shell(traced + "info c.qcow2").status, 0);
   EXPECT_EQ(shell("grep libvirt.so trace").out, "");
+}
+
+TEST_F(Binary, says_why_libvirt_cannot_be_loaded) {
+  write_file(path("libvirt.so.0"), ByteVector(4096, std::byte{'x'}));
+  const ProcessResult result = shell("LD_LIBRARY_PATH=. $Q list --domain guest");
+  if (result.err.contains("built without libvirt")) {
+    GTEST_SKIP() << result.err;
+  }
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err,
+              HasSubstr("qchain: cannot load libvirt: ./libvirt.so.0: invalid ELF header; install libvirt0"));
+  EXPECT_EQ(lines_of(result.err).size(), 1U);
 }
 
 TEST_F(Binary, a_reader_that_leaves_early_is_no_failure) {
