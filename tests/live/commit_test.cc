@@ -62,16 +62,8 @@ TEST_F(LiveCommit, SurvivesTheDeathOfQemuAtAnyMoment) {
     start();
     const auto commit = begin_commit({"--bandwidth", "8"});
     std::this_thread::sleep_for(std::chrono::milliseconds(random.below(4000)));  // any moment will do
-    machine().kill();
-    const std::string said = commit->read_errors();
-    EXPECT_THAT(commit->wait(), AnyOf(0, 2)) << said;
-    expect_right_after_kill(machine().guest(), chain().active());
-    const ProcessResult offline =
-        run({QCHAIN_BINARY, "commit", "--base", chain().file("base"), "--top", chain().file("b"), chain().active()});
-    ASSERT_EQ(offline.status, 0) << offline.err;
-    expect_right_after_kill(machine().guest(), chain().active());
-    constexpr int leaks_only = 3;  // a QEMU that is killed may leave clusters that nobody uses
-    EXPECT_THAT(run({"qemu-img", "check", "-q", chain().active()}).status, AnyOf(0, leaks_only));
+    kill_machine(*commit);
+    expect_completed_offline();
     clear();
   }
 }

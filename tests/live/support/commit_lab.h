@@ -32,6 +32,11 @@ class CommitLab : public Lab {
   /// It succeeds now, and everything is right: for the guest, QEMU, and on disk. Ends the machine.
   void expect_committed();
 
+  /// Under a commit, which ends with an error, or was done.
+  void kill_machine(Child& commit);
+  /// Without the machine, which was killed: what the guest had flushed is there, before and afterwards.
+  void expect_completed_offline();
+
   /// A new overlay with data, so that there is something to merge again.
   void next_round();
 
