@@ -57,12 +57,27 @@ void NewSpace::add_zeros(Range range) {
 
 void NewSpace::count_holes(Range range) {
   while (!range.empty()) {
-    const Extent& extent = base_at(range.start);
-    const std::uint64_t end = std::min(extent.end(), range.end());
-    const bool has_space = extent.kind == ExtentKind::data || (extent.kind == ExtentKind::zero && extent.has_offset());
-    bytes_ += has_space ? 0 : end - range.start;
-    range = range_between(end, range.end());
+    const Extent part = clip(base_at(range.start), range);
+    const bool has_place = part.kind == ExtentKind::data || (part.kind == ExtentKind::zero && part.has_offset());
+    bytes_ += has_place ? holes_of_file({part.offset, part.length}) : part.length;
+    range = range_between(part.end(), range.end());
   }
+}
+
+/// A cluster may have its place where the file has a hole: QEMU preallocates so, and discards.
+std::uint64_t NewSpace::holes_of_file(Range stored) const {
+  const Storage& file = base_.data_storage();
+  if (base_.header() == nullptr || file.facts().bytes_on_disk >= file.size()) {
+    return 0;
+  }
+  std::uint64_t holes = 0;
+  while (!stored.empty()) {
+    const auto run = file.run_at(stored.start, stored.end());
+    const Range told = run ? run->range : stored;
+    holes += run && run->is_data ? 0 : told.length;
+    stored = range_between(told.end(), stored.end());
+  }
+  return holes;
 }
 
 /// Asked for once, however many ranges lie in it: a raw base asks the file system.

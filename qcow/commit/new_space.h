@@ -36,6 +36,7 @@ class NewSpace {
 
  private:
   void count_holes(Range range);
+  [[nodiscard]] std::uint64_t holes_of_file(Range stored) const;
   [[nodiscard]] const Extent& base_at(std::uint64_t offset);
   void touch_tables(Range range);
   [[nodiscard]] std::uint64_t metadata(std::uint64_t view_size) const;

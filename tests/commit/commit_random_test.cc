@@ -62,7 +62,7 @@ class RandomCommit {
     auto request = request_for(active, std::to_string(base_ + 1), std::to_string(top_ + 1));
     request.plan.bitmaps = random_.pick<BitmapChoice>({BitmapChoice::drop, BitmapChoice::merge});
     const auto report = run_commit(request);
-    if (!report && is_named_refusal(report.error())) {
+    if (!report && (is_named_refusal(report.error()) || is_broken_by_qemu(report.error()))) {
       EXPECT_TRUE(same_bytes(base_before, qemu_bytes(chain_.path(base_), format(base_))));
       return;
     }
@@ -164,6 +164,11 @@ class RandomCommit {
     for (const std::string& path : clean_) {
       EXPECT_TRUE(is_clean(path)) << path;
     }
+  }
+
+  /// Compressed writes of QEMU 7.2 leave clusters that claim to be alone where they are not, and QEMU says so.
+  [[nodiscard]] bool is_broken_by_qemu(const Error& error) const {
+    return error.what.contains("errors in its metadata") && !is_clean(chain_.path(base_));
   }
 
   /// What the writer of a qcow2 base does not do, and says so; and an image that QEMU broke while it was made.
