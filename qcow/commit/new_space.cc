@@ -14,12 +14,18 @@ bool may_be_shared(const Image& base) {
   return base.header() != nullptr && base.header()->snapshot_count > 0;
 }
 
+/// Where guest bytes have their place by the guest's offset, each small cluster may take a block of its own.
+std::uint64_t unit_of(const Image& base) {
+  const std::uint64_t by_offset = base.header() == nullptr || &base.data_storage() != &base.storage() ? block : 1;
+  return std::max(by_offset, base.header() != nullptr ? base.header()->cluster_size() : 1);
+}
+
 }  // namespace
 
 NewSpace::NewSpace(const Image& base, Overwriting overwriting)
     : base_(base),
       overwriting_(may_be_shared(base) ? Overwriting::new_blocks : overwriting),
-      unit_(base.header() != nullptr ? base.header()->cluster_size() : block) {}
+      unit_(unit_of(base)) {}
 
 void NewSpace::add(Range range) {
   if (range.empty()) {
@@ -39,11 +45,11 @@ void NewSpace::add(Range range) {
 }
 
 void NewSpace::add_zeros(Range range) {
-  if (base_.header() == nullptr || range.empty()) {
+  if (range.empty()) {
     return;
   }
   touch_tables(range);
-  const bool has_zero_flag = base_.header()->version >= 3;
+  const bool has_zero_flag = base_.header() == nullptr || base_.header()->version >= 3;  // a raw base has holes
   if (!has_zero_flag) {
     return add(range);
   }

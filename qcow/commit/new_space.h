@@ -26,7 +26,7 @@ class NewSpace {
 
   /// A range that gets bytes.
   void add(Range range);
-  /// A range that gets zeros: in a qcow2 base what it cuts may have to be filled.
+  /// A range that gets zeros: what it cuts, a cluster or a block, may have to be filled.
   void add_zeros(Range range);
   /// Clusters of the base that hold no guest bytes, such as those of bitmaps.
   void add_clusters(std::uint64_t count) noexcept { clusters_ += count; }
