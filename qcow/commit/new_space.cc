@@ -23,9 +23,7 @@ std::uint64_t unit_of(const Image& base) {
 }  // namespace
 
 NewSpace::NewSpace(const Image& base, Overwriting overwriting)
-    : base_(base),
-      overwriting_(may_be_shared(base) ? Overwriting::new_blocks : overwriting),
-      unit_(unit_of(base)) {}
+    : base_(base), overwriting_(may_be_shared(base) ? Overwriting::new_blocks : overwriting), unit_(unit_of(base)) {}
 
 void NewSpace::add(Range range) {
   if (range.empty()) {
