@@ -7,24 +7,14 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "tests/live/bare/commit_live.h"
-#include "tests/support/loop_xfs.h"
+#include "tests/live/bare/commit_on_xfs.h"
 #include "tests/support/seed.h"
 
 namespace qchain::test {
 
-/// Commits that replace the base, on an XFS that shares blocks.
-class CloneLive : public CommitLive {
+/// Commits that replace the base.
+class CloneLive : public CommitOnXfs {
  protected:
-  void SetUp() override {
-    if (!xfs_.ok()) {
-      GTEST_SKIP() << "no XFS here that shares blocks: " << xfs_.reason();
-    }
-    folder_ = xfs_.path();
-    CommitLive::SetUp();
-  }
-  void TearDown() override { qemu_.reset(); }
-
   [[nodiscard]] static LiveRequest by_clone(LiveRequest request) {
     request.engine = EngineChoice::clone;
     return request;
@@ -77,8 +67,6 @@ class CloneLive : public CommitLive {
     EXPECT_THAT(report->engine.reason, testing::HasSubstr(why));
     expect_all_in_base();
   }
-
-  LoopXfs xfs_;
 };
 
 }  // namespace qchain::test

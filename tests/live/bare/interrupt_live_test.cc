@@ -5,9 +5,8 @@
 #include <csignal>
 #include <ostream>
 
-#include "tests/live/bare/commit_live.h"
+#include "tests/live/bare/commit_on_xfs.h"
 #include "tests/support/child.h"
-#include "tests/support/loop_xfs.h"
 
 namespace qchain::test {
 namespace {
@@ -22,14 +21,13 @@ struct Moment {
   friend std::ostream& operator<<(std::ostream& out, const Moment& moment) { return out << moment.name; }
 };
 
-class Interrupted : public CommitLive, public testing::WithParamInterface<Moment> {
+class Interrupted : public CommitOnXfs, public testing::WithParamInterface<Moment> {
  protected:
   void SetUp() override {
-    if (!xfs_.ok()) {
-      GTEST_SKIP() << "no XFS here that shares blocks: " << xfs_.reason();
+    CommitOnXfs::SetUp();
+    if (IsSkipped()) {
+      return;
     }
-    folder_ = xfs_.path();
-    CommitLive::SetUp();
     std::vector<std::string> zeroes;  // each is a step of its own
     for (int i = 0; i < 100; ++i) {
       zeroes.push_back("write -z " + std::to_string((64 + 2 * i) * 64) + "k 64k");
@@ -38,16 +36,12 @@ class Interrupted : public CommitLive, public testing::WithParamInterface<Moment
     must_run({"qemu-img", "convert", "-O", "raw", file("c.qcow2"), file("before")});
     start();
   }
-  void TearDown() override { qemu_.reset(); }
-
   [[nodiscard]] Arguments commit_words(const Arguments& more = {}) const {
     Arguments words{QCHAIN_BINARY, "commit", "--qmp", qemu_->socket(), "--disk",   disk,
                     "--base",      "vda[1]", "--top", "vda[3]",        "--engine", GetParam().engine};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
-
-  LoopXfs xfs_;
 };
 
 TEST_P(Interrupted, ItLeavesTheChainAsItWasAndSaysSoAndTheNextRunCompletes) {
