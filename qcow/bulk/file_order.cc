@@ -4,27 +4,23 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "qcow/storage/block_memory.h"
+#include "qcow/storage/direct_storage.h"
+
 namespace qchain {
 
 namespace {
 
-constexpr std::uint64_t block = 4096;  ///< reading past the cache wants whole ones
 /// A batch in whole blocks, or a compressed cluster.
-constexpr std::uint64_t buffer_size = std::max(StoredBatches::batch_size + 2 * block, std::uint64_t{2} << 20);
+constexpr std::uint64_t buffer_size = std::max(StoredBatches::batch_size + 2 * direct_block, std::uint64_t{2} << 20);
 
 /// Waking the reporting thread for each piece would cost more than reading it.
 constexpr std::chrono::milliseconds between_reports{50};
-
-struct Free {
-  void operator()(std::byte* memory) const noexcept { std::free(memory); }
-};
 
 /// The work of all threads: one list of batches, from which each takes the next.
 class Reading {
@@ -46,20 +42,20 @@ class Reading {
 
  private:
   void work() {
-    const std::unique_ptr<std::byte, Free> memory(static_cast<std::byte*>(std::aligned_alloc(block, buffer_size)));
-    Result<void> outcome = memory ? Result<void>{} : fail(ErrorKind::io, "not enough memory");
-    while (outcome) {
-      const auto batch = next();
-      if (!batch) {
-        break;
-      }
-      outcome = move(*batch, MutableBytes(memory.get(), buffer_size));
-    }
+    Result<void> outcome = move_all();
     const std::scoped_lock lock(mutex_);
     note(std::move(outcome));
     if (--working_ == 0) {
       done_.notify_one();
     }
+  }
+
+  Result<void> move_all() {
+    const BlockMemory memory = QC_TRY(BlockMemory::make(buffer_size));
+    while (const auto batch = next()) {
+      QC_TRY(move(*batch, memory.bytes()));
+    }
+    return {};
   }
 
   std::optional<StoredBatch> next() {
@@ -76,7 +72,8 @@ class Reading {
       QC_TRY(view_.read(packed.start, buffer.first(packed.length)));
       return hand_over({{.guest = packed.range(), .bytes = buffer.first(packed.length)}});
     }
-    const Range blocks = range_between(align_down(batch.stored.start, block), align_up(batch.stored.end(), block));
+    const Range blocks =
+        range_between(align_down(batch.stored.start, direct_block), align_up(batch.stored.end(), direct_block));
     QC_TRY(read(batch, blocks.start, buffer.first(blocks.length)));
     std::vector<GuestPiece> pieces;
     pieces.reserve(batch.parts.size());

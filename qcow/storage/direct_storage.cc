@@ -5,20 +5,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "qcow/core/range.h"
+#include "qcow/storage/block_memory.h"
 
 namespace qchain {
 namespace {
-
-struct Free {
-  void operator()(void* memory) const noexcept { std::free(memory); }
-};
 
 /// A file whose descriptor reads whole blocks only.
 class DirectStorage final : public Storage {
@@ -44,15 +40,11 @@ class DirectStorage final : public Storage {
       return read_blocks(offset, into);
     }
     const Range blocks = range_between(align_down(wanted.start, direct_block), align_up(wanted.end(), direct_block));
-    const std::unique_ptr<void, Free> memory(std::aligned_alloc(direct_block, blocks.length));
-    if (memory == nullptr) {
-      return fail_errno(ENOMEM, "cannot read", name());
-    }
-    const MutableBytes bytes(static_cast<std::byte*>(memory.get()), blocks.length);
-    const std::size_t count = QC_TRY(read_blocks(blocks.start, bytes));
+    const BlockMemory memory = QC_TRY(BlockMemory::make(blocks.length));
+    const std::size_t count = QC_TRY(read_blocks(blocks.start, memory.bytes()));
     const std::uint64_t skip = wanted.start - blocks.start;
     const std::uint64_t given = count > skip ? std::min(count - skip, wanted.length) : 0;
-    std::memcpy(into.data(), bytes.data() + skip, given);
+    std::memcpy(into.data(), memory.bytes().data() + skip, given);
     return given;
   }
 

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "qcow/storage/block_memory.h"
 #include "qcow/verify/paired_walk.h"
 
 namespace qchain {
@@ -65,15 +66,23 @@ class Comparing {
 
  private:
   void work() {
-    std::vector<std::byte> left(chunk_size);
-    std::vector<std::byte> right(chunk_size);
+    if (auto outcome = compare_all(); !outcome) {
+      const std::scoped_lock lock(mutex_);
+      error_ = error_ ? error_ : std::move(outcome).error();
+    }
+  }
+
+  Result<void> compare_all() {
+    const BlockMemory memory = QC_TRY(BlockMemory::make(2 * chunk_size));
+    const MutableBytes left = memory.bytes().first(chunk_size);
+    const MutableBytes right = memory.bytes().last(chunk_size);
     for (Batch batch = take(); !batch.empty(); batch = take()) {
       fetch(batch);
       for (const PairedRange& part : batch) {
-        finish(part, compare_chunk(part, MutableBytes(left).first(part.range.length),
-                                   MutableBytes(right).first(part.range.length)));
+        finish(part, QC_TRY(compare_chunk(part, left.first(part.range.length), right.first(part.range.length))));
       }
     }
+    return {};
   }
 
   /// A scattered layer gives a small range each time: asked for together, the disk has several to work at.
@@ -88,6 +97,15 @@ class Comparing {
     }
   }
 
+  /// What continues the range before is read together with it.
+  static void add(Batch& batch, const PairedRange& part) {
+    if (!batch.empty() && batch.back().pairing == part.pairing && batch.back().range.end() == part.range.start) {
+      batch.back().range.length += part.range.length;
+    } else {
+      batch.push_back(part);
+    }
+  }
+
   /// The next ranges to compare; none at the end, or after an error.
   Batch take() {
     const std::scoped_lock lock(mutex_);
@@ -97,7 +115,7 @@ class Comparing {
       if (!part) {
         break;
       }
-      batch.push_back(*part);
+      add(batch, *part);
       room -= part->range.length;
     }
     return error_ ? Batch{} : batch;
@@ -144,16 +162,12 @@ class Comparing {
     return difference(left, right, chunk.range.start);
   }
 
-  void finish(const PairedRange& chunk, Result<ChunkDifference> outcome) {
+  void finish(const PairedRange& chunk, const ChunkDifference& found) {
     const std::scoped_lock lock(mutex_);
-    if (!outcome) {
-      error_ = error_ ? error_ : std::move(outcome).error();
-      return;
-    }
     result_.compared += chunk.range.length;
-    result_.different += outcome->bytes;
-    if (outcome->first && (!result_.first_difference || outcome->first->start < result_.first_difference->start)) {
-      result_.first_difference = outcome->first;
+    result_.different += found.bytes;
+    if (found.first && (!result_.first_difference || found.first->start < result_.first_difference->start)) {
+      result_.first_difference = found.first;
     }
     advance(chunk.range.length);
   }
