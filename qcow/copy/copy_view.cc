@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "qcow/copy/gathered_clones.h"
 #include "qcow/copy/gathered_copy.h"
 
 namespace qchain {
@@ -53,7 +54,11 @@ class ViewCopy {
         total_(total),
         mover_(view, writer, std::max(1U, options.threads), options.lost),
         gathered_(view, writer, [this](std::uint64_t bytes) { report(bytes); },
-                  {.past = options.past, .stop = options.stop}) {}
+                  {.past = options.past, .stop = options.stop}),
+        clones_(view, writer,
+                {.shared = [this](std::uint64_t bytes) { shared(bytes); },
+                 .copy_instead = [this](const Extent& piece) { return mover_.submit(chunk_of(piece)); }},
+                options.stop) {}
 
   Result<CopyTotals> run(Chunker& chunker) {
     while (auto chunk = QC_TRY(chunker.next())) {
@@ -63,10 +68,11 @@ class ViewCopy {
       QC_TRY(hand_on(*std::move(chunk)));
       report(0);
     }
+    QC_TRY(clones_.finish());
     const CopyTotals in_file_order = QC_TRY(gathered_.finish());
     const CopyTotals in_guest_order = QC_TRY(mover_.finish());
     return CopyTotals{.copied = in_file_order.copied + in_guest_order.copied,
-                      .cloned = in_guest_order.cloned,
+                      .cloned = in_guest_order.cloned + shared_,
                       .zero = in_file_order.zero + in_guest_order.zero + zero_};
   }
 
@@ -81,7 +87,7 @@ class ViewCopy {
       return {};
     }
     if (chunk.action == ChunkAction::clone) {
-      return mover_.submit(std::move(chunk));
+      return writer_.takes_any_order() ? clones_.add(chunk.pieces.front()) : mover_.submit(std::move(chunk));
     }
     // Only the mover knows how to salvage.
     if (writer_.takes_any_order() && !options_.lost) {
@@ -89,6 +95,14 @@ class ViewCopy {
     }
     read_ahead(view_, chunk);
     return mover_.submit(std::move(chunk));
+  }
+
+  /// The mover tries once more, and copies it.
+  static Chunk chunk_of(const Extent& piece) { return {ChunkAction::clone, piece.range(), {piece}}; }
+
+  void shared(std::uint64_t bytes) {
+    shared_ += bytes;
+    report(bytes);
   }
 
   void report(std::uint64_t gathered_more) {
@@ -104,6 +118,8 @@ class ViewCopy {
   std::uint64_t total_;
   ChunkMover mover_;
   GatheredCopy gathered_;
+  GatheredClones clones_;
+  std::uint64_t shared_ = 0;  ///< guest bytes
   std::uint64_t gathered_moved_ = 0;
   std::uint64_t zero_ = 0;
 };
