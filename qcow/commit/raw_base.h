@@ -24,6 +24,7 @@ class RawBase final : public BaseWriter {
   [[nodiscard]] Result<void> flush() override { return storage_->sync(); }
 
  private:
+  void forget_cached(std::span<const SharedRun> runs);
   [[nodiscard]] Result<void> make_room(std::span<const SharedRun> runs);
 
   SharedWritable storage_;

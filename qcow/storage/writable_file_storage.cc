@@ -85,6 +85,11 @@ Result<CloneAnswer> WritableFileStorage::clone(const Storage& source, std::uint6
   return answer;
 }
 
+void WritableFileStorage::forget_cached(Range range) const noexcept {
+  ::posix_fadvise(file_.descriptor(), static_cast<off_t>(range.start), static_cast<off_t>(range.length),
+                  POSIX_FADV_DONTNEED);
+}
+
 Result<void> WritableFileStorage::resize(std::uint64_t length) {
   QC_TRY(file_.resize(length));
   size_ = length;

@@ -34,6 +34,7 @@ class WritableFileStorage final : public WritableStorage {
   [[nodiscard]] Result<void> write_all(std::span<const WritePiece> pieces, CacheUse cache) override;
   [[nodiscard]] Result<void> zero(Range range) override;
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range target) override;
+  void forget_cached(Range range) const noexcept override;
   [[nodiscard]] std::uint64_t clone_unit() const noexcept override { return file_.clone_unit(); }
   [[nodiscard]] std::optional<std::uint64_t> pieces_in(Range range) const override { return file_.pieces_in(range); }
   [[nodiscard]] Result<void> resize(std::uint64_t length) override;

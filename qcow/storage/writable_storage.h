@@ -30,6 +30,9 @@ class WritableStorage : public Storage {
   /// `impossible` leaves everything as it was. Errors: io, no_space.
   [[nodiscard]] virtual Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range target) = 0;
 
+  /// A hint that what the page cache has of `range` is not wanted any more. Nothing is lost.
+  virtual void forget_cached(Range range) const noexcept { static_cast<void>(range); }
+
   /// Bytes, a power of two.
   [[nodiscard]] virtual std::uint64_t clone_unit() const noexcept = 0;
 
