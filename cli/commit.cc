@@ -34,7 +34,7 @@ CommitRequest request_of(const CommitCommandOptions& options) {
         KeepRequest{.file = options.keep_base, .copy = options.keep_base_copy ? CopyToKeep::allow : CopyToKeep::refuse};
   }
   request.bandwidth = options.bandwidth * mebibyte;
-  request.cache = options.compares_with_layers() ? CacheUse::keep : CacheUse::pass_by;
+  request.cache = options.retire ? CacheUse::keep : CacheUse::pass_by;  // a retirement reads the layers again
   request.whole_digest = options.whole_digest();
   return request;
 }
@@ -92,10 +92,10 @@ Result<CommitReport> merge(const CommitCommandOptions& options, const Interrupts
 /// What a check found is printed here. True: good.
 Result<bool> check_base(const CommitCommandOptions& options, const CommitReport& report, RecordStore& records,
                         const CompareOptions& how, Io& io) {
-  FileGate cached(Locking::shared_read);
-  ReadBackGate from_disk;
-  const CommitCheck check =
-      QC_TRY(options.whole_digest() ? verify_whole(records, from_disk, how) : verify_commit(records, cached, how));
+  ReadBackGate all_from_disk;
+  ReadBackGate base_from_disk(report.record.base.identity);
+  const CommitCheck check = QC_TRY(options.whole_digest() ? verify_whole(records, all_from_disk, how)
+                                                          : verify_moved(records, base_from_disk, how));
   print_check(report.record.base.path, check, options.output, io.out);
   return check.good();
 }
@@ -157,7 +157,7 @@ void add_commit_options(CLI::App& app, CommitCommandOptions& options) {
   app.add_option("--top", options.source.top, "Last layer that is merged; default: IMAGE")->option_text("LAYER");
   app.add_flag("--shallow", options.shallow, "Merge into the layer just under the top")->excludes(base);
   app.add_flag("--dry-run", options.dry_run, "Show the plan, to the byte, and write nothing");
-  auto* verify = app.add_flag("--verify", options.verify, "Afterwards compare base and layers; =full: see below");
+  auto* verify = app.add_flag("--verify", options.verify, "Afterwards read back what was merged; =full: see below");
   verify->check(refuse_other_than_full);
   app.add_flag("--sha256", options.sha256, "Record the view's SHA-256 too; with --verify=full")->needs(verify);
   app.add_flag("--delete", options.retire, "Afterwards verify, then delete the merged layers");

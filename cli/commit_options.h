@@ -46,9 +46,6 @@ struct CommitCommandOptions {
     return verify.empty() ? Afterwards::nothing : Afterwards::verify;
   }
 
-  /// What was copied is read again at once, and not from the disk.
-  [[nodiscard]] bool compares_with_layers() const { return afterwards() != Afterwards::nothing && !whole_digest(); }
-
   [[nodiscard]] std::optional<DigestKind> whole_digest() const {
     if (verify != "full") {
       return std::nullopt;

@@ -168,13 +168,19 @@ std::string sha256_text(const DiskDigest& digest) {
 }
 
 void print_digest_check(const std::string& base, const CommitCheck& check, OutputStyle style, std::ostream& out) {
+  const bool located = check.comparison.first_difference.has_value();
   if (style == OutputStyle::json) {
-    print_json(out, {{"target", base}, {"same", check.digest_agrees}, {"by", "digest"}});
+    Json json = {{"target", base}, {"same", check.digest_agrees}, {"by", "digest"}};
+    if (located) {
+      add_difference(json, check.comparison);
+    }
+    print_json(out, json);
     return;
   }
   out << fmt::format(
-      "{}: {}\n", printable(base),
-      check.digest_agrees ? "same: reads as what was merged (by digest)" : "differs from what was merged (by digest)");
+      "{}: {}{}\n", printable(base),
+      check.digest_agrees ? "same: reads as what was merged (by digest)" : "differs from what was merged (by digest)",
+      located ? ": " + difference_text(check.comparison) : std::string());
 }
 
 Json whole_json(const std::string& base, const CommitCheck& check) {

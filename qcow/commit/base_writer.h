@@ -7,7 +7,6 @@
 #include "qcow/core/bytes.h"
 #include "qcow/core/error.h"
 #include "qcow/core/range.h"
-#include "qcow/storage/cache_use.h"
 #include "qcow/storage/storage.h"
 #include "qcow/storage/writable_file.h"
 
@@ -42,7 +41,7 @@ class BaseWriter {
   [[nodiscard]] virtual Result<void> write(std::uint64_t guest_offset, Bytes bytes) = 0;
 
   /// write() of many pieces, of ranges that don't overlap.
-  [[nodiscard]] virtual Result<void> write_all(std::span<const WritePiece> pieces, CacheUse /*cache*/) {
+  [[nodiscard]] virtual Result<void> write_all(std::span<const WritePiece> pieces) {
     for (const WritePiece& piece : pieces) {
       QC_TRY(write(piece.offset, piece.bytes));
     }

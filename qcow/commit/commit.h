@@ -25,7 +25,7 @@ struct CommitRequest {
   std::uint64_t bandwidth = 0;                            ///< bytes a second; 0: no limit
   std::chrono::milliseconds checkpoint_interval{10'000};  ///< between two notes of how far the copying is
   unsigned threads = 8;                                   ///< that read and write, at least 1
-  CacheUse cache = CacheUse::pass_by;                     ///< keep: base and layers are compared afterwards
+  CacheUse cache = CacheUse::pass_by;                     ///< in reading; keep: the layers are read again afterwards
   std::optional<DigestKind> whole_digest;                 ///< of the whole view, read before the first write
 };
 

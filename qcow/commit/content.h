@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 
@@ -8,11 +10,19 @@
 
 namespace qchain {
 
+struct ContentOptions {
+  unsigned threads = 8;  ///< that read, past the page cache where that can be; at least 1
+  /// Of still_reads_as(): guest bytes done, and in all. Called by the calling thread; may be empty.
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress;
+  std::stop_token stop;
+};
+
 /// What the view of the layers above a base gives, read anew. Errors: io, corrupt, interrupted.
-[[nodiscard]] Result<std::optional<MergedContent>> read_content(const View& above, const std::stop_token& stop);
+[[nodiscard]] Result<std::optional<MergedContent>> read_content(const View& above, const ContentOptions& options);
 
 /// Whether the base still reads as what was merged into it: each run's bytes and zeros. Errors: io, corrupt,
 /// interrupted.
-[[nodiscard]] Result<bool> still_reads_as(const View& base, const MergedContent& content, const std::stop_token& stop);
+[[nodiscard]] Result<bool> still_reads_as(const View& base, const MergedContent& content,
+                                          const ContentOptions& options);
 
 }  // namespace qchain

@@ -63,7 +63,7 @@ class FileOrderCopier final : public Copier {
       }
       sum.add(guest.start, bytes);
     }
-    QC_TRY(setup_.base.write_all(stored, setup_.cache));
+    QC_TRY(setup_.base.write_all(stored));
     const std::scoped_lock lock(mutex_);
     setup_.digest.add(sum);
     return {};

@@ -13,8 +13,8 @@ class RawBase final : public BaseWriter {
   [[nodiscard]] std::uint64_t size() const noexcept override;
   [[nodiscard]] Result<void> grow(std::uint64_t size) override;
   [[nodiscard]] Result<void> write(std::uint64_t guest_offset, Bytes bytes) override;
-  [[nodiscard]] Result<void> write_all(std::span<const WritePiece> pieces, CacheUse cache) override {
-    return storage_->write_all(pieces, cache);
+  [[nodiscard]] Result<void> write_all(std::span<const WritePiece> pieces) override {
+    return storage_->write_all(pieces);
   }
   [[nodiscard]] bool takes_any_order() const noexcept override { return true; }
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range guest) override;

@@ -14,6 +14,7 @@
 #include "qcow/commit/siblings.h"
 #include "qcow/commit/verify_commit.h"
 #include "qcow/storage/image_lock.h"
+#include "qcow/storage/read_back_gate.h"
 #include "qcow/storage/unique_fd.h"
 
 namespace qchain {
@@ -107,9 +108,10 @@ bool was_verified_live(const CommitRecord& record) {
   return record.state == CommitState::verified && record.live && record.live->step == LiveStep::pivoted;
 }
 
-Result<void> verify_before(RecordStore& records, const CompareOptions& options) {
-  FileGate gate(Locking::shared_read);
-  const CommitCheck check = QC_TRY(verify_commit(records, gate, options));
+/// What the disk has counts, not the page cache: there is no other copy afterwards.
+Result<void> verify_before(RecordStore& records, const FileIdentity& base, const CompareOptions& options) {
+  ReadBackGate base_from_disk(base);
+  const CommitCheck check = QC_TRY(verify_commit(records, base_from_disk, options));
   if (!check.good()) {
     return fail(ErrorKind::refused, "the base does not read as the overlays that were merged into it");
   }
@@ -133,7 +135,7 @@ Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
   }
   // Cut off half-way, the layers can't be compared any more, but the base must still be what they were.
   if (!record || (!was_verified_live(*record) && (!was_cut_off(*record) || record->content))) {
-    QC_TRY(verify_before(records, options));
+    QC_TRY(verify_before(records, record ? record->base.identity : FileIdentity{}, options));
     record = QC_TRY(records.load());
   }
   QC_TRY(check_users(*record, folders));

@@ -11,6 +11,8 @@ namespace qchain {
 
 namespace {
 
+constexpr unsigned readers = 8;  ///< past the page cache: for a queue at the disk
+
 Result<CommitRecord> finished_record(RecordStore& records) {
   auto record = QC_TRY(records.load());
   if (!record) {
@@ -52,7 +54,7 @@ Result<CommitCheck> check_by_layers(CommitRecord& record, Gate& gate, const Comp
   CommitCheck check{.comparison = QC_TRY(compare(merged, kept, whole_view)), .whole = {}, .difference = {}};
   if (check.good() && !record.content) {
     const View above({.chain = chain, .base = base + 1, .top = chain.depth() - 1}, caches);
-    record.content = QC_TRY(read_content(above, options.stop));
+    record.content = QC_TRY(read_content(above, {.threads = readers, .progress = {}, .stop = options.stop}));
   }
   return check;
 }
@@ -67,6 +69,15 @@ Result<CommitCheck> check_by_whole(const CommitRecord& record, Gate& gate, const
   return check;
 }
 
+Result<CommitCheck> check_by_content(const CommitRecord& record, Gate& gate, const CompareOptions& options) {
+  const Chain chain = QC_TRY(Chain::open(record.base.path, gate, {.format = record.base_format}));
+  const View base({.chain = chain, .base = 0, .top = chain.depth() - 1}, ViewCaches{});
+  CommitCheck check{.by = CheckedBy::digest, .comparison = {}, .whole = {}, .difference = {}};
+  check.digest_agrees = QC_TRY(
+      still_reads_as(base, *record.content, {.threads = readers, .progress = options.progress, .stop = options.stop}));
+  return check;
+}
+
 Result<CommitCheck> check_by_digest(const CommitRecord& record, Gate& gate, const CompareOptions& options) {
   if (record.whole) {
     return check_by_whole(record, gate, options);
@@ -76,23 +87,28 @@ Result<CommitCheck> check_by_digest(const CommitRecord& record, Gate& gate, cons
         make_error(ErrorKind::refused, "the merged overlays are gone, and no digest was taken of them")
             .in(record.base.path));
   }
-  const Chain chain = QC_TRY(Chain::open(record.base.path, gate, {.format = record.base_format}));
-  const View base({.chain = chain, .base = 0, .top = chain.depth() - 1}, ViewCaches{});
-  CommitCheck check{.by = CheckedBy::digest, .comparison = {}, .whole = {}, .difference = {}};
-  check.digest_agrees = QC_TRY(still_reads_as(base, *record.content, options.stop));
-  return check;
+  return check_by_content(record, gate, options);
 }
 
-/// What a whole check found, into the record. What it took back, a check by layers does not give again.
-Result<void> note_whole(const CommitRecord& record, RecordStore& records, bool good) {
-  CommitRecord noted = record;
-  noted.whole->differs = !good;
-  if (good && record.state == CommitState::done) {
-    noted.state = CommitState::verified;
+/// What a check found, into the record. What a check of the whole took back, no other gives again.
+Result<void> note(CommitRecord record, RecordStore& records, bool good) {
+  const bool found_wanting = record.whole && record.whole->differs;
+  if (good && !found_wanting && record.state == CommitState::done) {
+    record.state = CommitState::verified;
   } else if (!good && record.state == CommitState::verified) {
-    noted.state = CommitState::done;
+    record.state = CommitState::done;
   }
-  return noted == record ? Result<void>{} : records.save(noted);
+  return records.save(record);
+}
+
+/// Where a difference is, if the layers can tell; else there still is one.
+void locate(CommitCheck& check, CommitRecord record, Gate& gate, const CompareOptions& options) {
+  if (!layers_are_there(record)) {
+    return;
+  }
+  if (const auto located = check_by_layers(record, gate, options)) {
+    check.comparison = located->comparison;
+  }
 }
 
 }  // namespace
@@ -103,10 +119,21 @@ Result<CommitCheck> verify_commit(RecordStore& records, Gate& gate, const Compar
     return check_by_digest(record, gate, options);
   }
   CommitCheck check = QC_TRY(check_by_layers(record, gate, options));
-  const bool found_wanting = record.whole && record.whole->differs;
-  if (check.good() && !found_wanting) {
-    record.state = CommitState::verified;
-    QC_TRY(records.save(record));
+  if (check.good()) {
+    QC_TRY(note(record, records, true));
+  }
+  return check;
+}
+
+Result<CommitCheck> verify_moved(RecordStore& records, Gate& gate, const CompareOptions& options) {
+  CommitRecord record = QC_TRY(finished_record(records));
+  if (!record.content) {
+    return verify_commit(records, gate, options);
+  }
+  CommitCheck check = QC_TRY(check_by_content(record, gate, options));
+  QC_TRY(note(record, records, check.good()));
+  if (!check.good()) {
+    locate(check, record, gate, options);
   }
   return check;
 }
@@ -119,12 +146,10 @@ Result<CommitCheck> verify_whole(RecordStore& records, Gate& gate, const Compare
                                .advise("qchain verify compares it with the merged layers"));
   }
   CommitCheck check = QC_TRY(check_by_whole(record, gate, options));
-  QC_TRY(note_whole(record, records, check.digest_agrees));
-  if (check.difference.in_view && layers_are_there(record)) {
-    // Where the layers can't tell, there still is a difference.
-    if (const auto located = check_by_layers(record, gate, options)) {
-      check.comparison = located->comparison;
-    }
+  record.whole->differs = !check.good();
+  QC_TRY(note(record, records, check.good()));
+  if (check.difference.in_view) {
+    locate(check, record, gate, options);
   }
   return check;
 }

@@ -13,14 +13,14 @@ namespace qchain {
 /// How the base of a finished commit was checked.
 enum class CheckedBy : std::uint8_t {
   layers,  ///< against the merged layers, which are still there
-  digest,  ///< against the digest in the record: the layers are retired, or are no longer what was merged
+  digest,  ///< against the digest of what was merged
   whole,   ///< all of it against the digest of the whole view that was read before the first write
 };
 
 /// What the check of a finished commit found.
 struct CommitCheck {
   CheckedBy by = CheckedBy::layers;
-  Comparison comparison;      ///< by layers; by whole: where that found a difference, what the layers tell of its place
+  Comparison comparison;      ///< by layers; else: where there is a difference, what the layers tell of its place
   bool digest_agrees = true;  ///< by digest, whole
   std::optional<WholeDigest> whole;  ///< by whole: what was expected
   WholeDifference difference;        ///< by whole: which part disagrees
@@ -32,6 +32,12 @@ struct CommitCheck {
 /// Errors: refused (no record, the commit is not finished, nothing left to compare with), locked, io, corrupt,
 /// interrupted.
 [[nodiscard]] Result<CommitCheck> verify_commit(RecordStore& records, Gate& gate, const CompareOptions& options);
+
+/// Reads back what was merged into the base of a finished commit, and checks it against the digest that was taken of
+/// it when it was read from the layers; where that can't be (blocks are shared, or the merge was cut off in between),
+/// as verify_commit(). On a difference the merged layers, where they are there, tell its place. Notes `verified`, or
+/// takes it back. Errors: as verify_commit().
+[[nodiscard]] Result<CommitCheck> verify_moved(RecordStore& records, Gate& gate, const CompareOptions& options);
 
 /// Reads the whole base of a finished commit and checks it against the digest that was taken of the whole view before
 /// the first write; notes `verified` in the record, or takes it back. On a difference the merged layers, where they are

@@ -25,6 +25,9 @@ Result<void> drop_cache(const Storage& file) {
 
 Result<SharedStorage> ReadBackGate::open(const OpenRequest& request) {
   SharedStorage file = QC_TRY(FileGate(Locking::shared_read).open(request));
+  if (only_ && file->identity() != *only_) {
+    return file;
+  }
   QC_TRY(drop_cache(*file));
   const int flags = ::fcntl(file->descriptor(), F_GETFL);
   if (flags < 0 || ::fcntl(file->descriptor(), F_SETFL, flags | O_DIRECT) != 0) {

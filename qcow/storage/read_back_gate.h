@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "qcow/storage/gate.h"
 
 namespace qchain {
@@ -9,7 +11,14 @@ namespace qchain {
 /// cache is passed by for good (O_DIRECT). A file system in memory has nothing else to read from.
 class ReadBackGate final : public Gate {
  public:
+  /// All that is opened.
+  ReadBackGate() = default;
+  /// Only the file `only`; others as a FileGate does.
+  explicit ReadBackGate(FileIdentity only) noexcept : only_(only) {}
   [[nodiscard]] Result<SharedStorage> open(const OpenRequest& request) override;
+
+ private:
+  std::optional<FileIdentity> only_;
 };
 
 }  // namespace qchain

@@ -37,10 +37,10 @@ Result<void> WritableFileStorage::write(std::uint64_t offset, Bytes bytes) {
   return {};
 }
 
-Result<void> WritableFileStorage::write_all(std::span<const WritePiece> pieces, CacheUse cache) {
-  DirectWriter* direct = cache == CacheUse::pass_by ? direct_writer() : nullptr;
+Result<void> WritableFileStorage::write_all(std::span<const WritePiece> pieces) {
+  DirectWriter* direct = direct_writer();
   if (direct == nullptr) {
-    return WritableStorage::write_all(pieces, cache);
+    return WritableStorage::write_all(pieces);
   }
   std::vector<WritePiece> sorted(pieces.begin(), pieces.end());
   // New space is found by the cache: all at once, when it is written back, so that what is neighbours comes together.
@@ -48,7 +48,7 @@ Result<void> WritableFileStorage::write_all(std::span<const WritePiece> pieces, 
     return DirectWriter::suits(piece) && has_space({piece.offset, piece.bytes.size()});
   });
   const std::span past(sorted.begin(), through_cache.begin());
-  return WritableStorage::write_all(direct->write(past) ? std::span<const WritePiece>(through_cache) : sorted, cache);
+  return WritableStorage::write_all(direct->write(past) ? std::span<const WritePiece>(through_cache) : sorted);
 }
 
 DirectWriter* WritableFileStorage::direct_writer() {

@@ -31,7 +31,7 @@ class WritableFileStorage final : public WritableStorage {
   [[nodiscard]] int descriptor() const noexcept override { return file_.descriptor(); }
 
   [[nodiscard]] Result<void> write(std::uint64_t offset, Bytes bytes) override;
-  [[nodiscard]] Result<void> write_all(std::span<const WritePiece> pieces, CacheUse cache) override;
+  [[nodiscard]] Result<void> write_all(std::span<const WritePiece> pieces) override;
   [[nodiscard]] Result<void> zero(Range range) override;
   [[nodiscard]] Result<CloneAnswer> clone(const Storage& source, std::uint64_t source_offset, Range target) override;
   void forget_cached(Range range) const noexcept override;

@@ -2,7 +2,7 @@
 
 namespace qchain {
 
-Result<void> WritableStorage::write_all(std::span<const WritePiece> pieces, CacheUse /*cache*/) {
+Result<void> WritableStorage::write_all(std::span<const WritePiece> pieces) {
   for (const WritePiece& piece : pieces) {
     QC_TRY(write(piece.offset, piece.bytes));
   }

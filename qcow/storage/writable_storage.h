@@ -5,7 +5,6 @@
 #include <optional>
 #include <span>
 
-#include "qcow/storage/cache_use.h"
 #include "qcow/storage/storage.h"
 #include "qcow/storage/writable_file.h"
 
@@ -20,8 +19,8 @@ class WritableStorage : public Storage {
   /// Writes all of `bytes`; past the end the storage grows. Errors: io, no_space, permission.
   [[nodiscard]] virtual Result<void> write(std::uint64_t offset, Bytes bytes) = 0;
 
-  /// write() of pieces that don't overlap, in any order. `pass_by`: past the page cache where that gains something.
-  [[nodiscard]] virtual Result<void> write_all(std::span<const WritePiece> pieces, CacheUse cache);
+  /// write() of pieces that don't overlap, in any order; past the page cache where that gains something.
+  [[nodiscard]] virtual Result<void> write_all(std::span<const WritePiece> pieces);
 
   /// Makes `range` (inside the storage) read as zeros, freeing its space where the file system can. Errors: as write().
   [[nodiscard]] virtual Result<void> zero(Range range) = 0;

@@ -71,12 +71,6 @@ class WholeDigestTest : public testing::Test {
     return verify_commit(records, gate, {}).value();
   }
 
-  void flip(std::uint64_t offset) const {
-    ByteVector byte = read_file(base, offset, 1);
-    byte[0] ^= std::byte{1};
-    poke(base, offset, byte);
-  }
-
   TempDir dir;
   std::string base = dir / "base.raw";
   std::string a = dir / "a.qcow2";
@@ -98,7 +92,7 @@ TEST_F(WholeDigestTest, AGoodCommitIsVerified) {
 
 TEST_F(WholeDigestTest, ADamageOutsideOfWhatWasMergedIsFoundByItAlone) {
   finish(request());
-  flip(10);
+  flip_bit(base, 10);
   EXPECT_TRUE(check_by_layers().good());
   EXPECT_EQ(record_of(base).state, CommitState::verified);
   const CommitCheck found = check();
@@ -110,7 +104,7 @@ TEST_F(WholeDigestTest, ADamageOutsideOfWhatWasMergedIsFoundByItAlone) {
 
 TEST_F(WholeDigestTest, WhatItFoundWantingIsNotVerifiedByTheLayersNorRetired) {
   finish(request());
-  flip(10);
+  flip_bit(base, 10);
   EXPECT_FALSE(check().good());
   EXPECT_TRUE(check_by_layers().good());
   EXPECT_EQ(record_of(base).state, CommitState::done);
@@ -119,14 +113,14 @@ TEST_F(WholeDigestTest, WhatItFoundWantingIsNotVerifiedByTheLayersNorRetired) {
   ASSERT_FALSE(retirement);
   EXPECT_TRUE(describe(retirement.error()).contains("did not read as before the first write"));
   EXPECT_TRUE(std::filesystem::exists(a));
-  flip(10);
+  flip_bit(base, 10);
   EXPECT_TRUE(check().good());
   EXPECT_TRUE(retire(records, {}));
 }
 
 TEST_F(WholeDigestTest, OfADamageInWhatWasMergedTheLayersTellThePlace) {
   finish(request());
-  flip((512 << 10) + 77);
+  flip_bit(base, (512 << 10) + 77);
   const CommitCheck found = check();
   EXPECT_FALSE(found.good());
   EXPECT_EQ(found.comparison.first_difference, (Range{(512 << 10) + 77, 1}));
@@ -134,20 +128,20 @@ TEST_F(WholeDigestTest, OfADamageInWhatWasMergedTheLayersTellThePlace) {
 
 TEST_F(WholeDigestTest, TheTailOfALongerBaseBelongsToIt) {
   finish(request());
-  flip((3 << 20) + 1000);  // behind what b looks at: kept
+  flip_bit(base, (3 << 20) + 1000);  // behind what b looks at: kept
   const CommitCheck kept = check();
   EXPECT_FALSE(kept.good());
   EXPECT_TRUE(kept.difference.in_tail);
   EXPECT_FALSE(kept.difference.in_view);
-  flip((3 << 20) + 1000);
+  flip_bit(base, (3 << 20) + 1000);
   EXPECT_TRUE(check().good());
-  flip((2 << 20) + 1000);  // behind a, and before b's end: made zeros
+  flip_bit(base, (2 << 20) + 1000);  // behind a, and before b's end: made zeros
   EXPECT_TRUE(check().difference.in_tail);
 }
 
 TEST_F(WholeDigestTest, AWriteThatWentAstrayBeforeAnInterruptionIsFoundInTheEnd) {
   begin(request());
-  flip(10);
+  flip_bit(base, 10);
   finish(request());
   EXPECT_TRUE(record_of(base).whole->before_first_write);
   EXPECT_FALSE(check().good());
@@ -186,7 +180,7 @@ TEST_F(WholeDigestTest, Sha256MayBeAskedForLater) {
 
 TEST_F(WholeDigestTest, Sha256OfAViewThatIsNoLongerWhatItWasIsRefused) {
   begin(request());
-  flip(10);
+  flip_bit(base, 10);
   const auto report = run_commit(request(DigestKind::with_sha256));
   ASSERT_FALSE(report);
   EXPECT_TRUE(describe(report.error()).contains("no longer reads as before the commit was begun"));
@@ -196,7 +190,7 @@ TEST_F(WholeDigestTest, AFullCommitThatWasFoundWantingIsNotRightWhenItIsRunAgain
   CommitRequest all = request_for(b);
   all.whole_digest = DigestKind::quick;
   finish(all);
-  flip(10);
+  flip_bit(base, 10);
   EXPECT_FALSE(check().good());
   finish(all);
   EXPECT_FALSE(check().good()) << "the digest of the first time counts";
@@ -237,7 +231,7 @@ TEST_F(WholeDigestTest, ItOutlivesTheLayers) {
   ASSERT_TRUE(retire(records, {}));
   EXPECT_EQ(check_by_layers().by, CheckedBy::whole) << "the layers are gone";
   EXPECT_EQ(record_of(base).state, CommitState::retired);
-  flip(10);
+  flip_bit(base, 10);
   EXPECT_FALSE(check_by_layers().good());
 }
 

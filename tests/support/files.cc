@@ -102,6 +102,12 @@ void poke(const std::string& path, std::uint64_t offset, Bytes bytes) {
   File(path, O_WRONLY).write(offset, bytes);
 }
 
+void flip_bit(const std::string& path, std::uint64_t offset) {
+  ByteVector byte = read_file(path, offset, 1);
+  byte[0] ^= std::byte{1};
+  poke(path, offset, byte);
+}
+
 void copy_with_holes(const std::string& from, const std::string& to) {
   std::filesystem::create_directories(std::filesystem::path(to).parent_path());
   const File source(from, O_RDONLY);

@@ -21,6 +21,8 @@ void make_hole_file(const std::string& path, std::uint64_t length);
 void resize_file(const std::string& path, std::uint64_t length);
 /// Writes into an existing file, which grows if needed.
 void poke(const std::string& path, std::uint64_t offset, Bytes bytes);
+/// The lowest bit of one byte.
+void flip_bit(const std::string& path, std::uint64_t offset);
 
 template <typename T>
 void poke_be(const std::string& path, std::uint64_t offset, T value) {

@@ -42,12 +42,6 @@ class Retire : public testing::Test {
     return check && check->good();
   }
 
-  void flip_a_byte(const std::string& file, std::uint64_t offset) {
-    ByteVector byte = read_file(file, offset, 1);
-    byte[0] ^= std::byte{1};
-    poke(file, offset, byte);
-  }
-
   RealChain chain{64 << 10};
   std::string a = chain / "a.qcow2";
   std::string b = chain / "b.qcow2";
@@ -133,14 +127,14 @@ TEST_F(Retire, MayGoOnWhileAGuestRunsOnTheActiveImage) {
 }
 
 TEST_F(Retire, KeepsTheLayersWhenTheBaseWasChanged) {
-  flip_a_byte(chain.base(), 5000);
+  flip_bit(chain.base(), 5000);
   expect_refusal(ErrorKind::refused, "does not read as the overlays");
-  flip_a_byte(chain.base(), 5000);
+  flip_bit(chain.base(), 5000);
   EXPECT_TRUE(retire_all());
 }
 
 TEST_F(Retire, KeepsTheLayersWhenAZeroOfTheBaseWasChanged) {
-  flip_a_byte(chain.base(), (64 << 10) + 100);
+  flip_bit(chain.base(), (64 << 10) + 100);
   expect_refusal(ErrorKind::refused, "does not read as the overlays");
 }
 
@@ -164,32 +158,32 @@ TEST_F(Retire, CutOffAfterTheTopWasDeletedStillKeepsAChangedLayer) {
 TEST_F(Retire, CutOffAfterTheTopWasDeletedKeepsTheRestWhenTheBaseWasChanged) {
   ASSERT_TRUE(base_is_good());
   fs::remove(b);
-  flip_a_byte(chain.base(), 5000);
+  flip_bit(chain.base(), 5000);
   EXPECT_FALSE(retire_all()) << "what is left of the layers is all that can tell what the base should hold";
   EXPECT_TRUE(fs::exists(a));
 }
 
 TEST_F(Retire, WithoutTheTopTheDigestIsProofEnough) {
   fs::remove(b);
-  flip_a_byte(chain.base(), 5000);
+  flip_bit(chain.base(), 5000);
   EXPECT_FALSE(retire_all());
   EXPECT_TRUE(fs::exists(a));
-  flip_a_byte(chain.base(), 5000);
+  flip_bit(chain.base(), 5000);
   EXPECT_TRUE(retire_all());
 }
 
 TEST_F(Retire, VerifyFindsAFlippedByteByTheDigestAfterwards) {
   ASSERT_TRUE(retire_all());
   EXPECT_TRUE(base_is_good());
-  flip_a_byte(chain.base(), 5000);
+  flip_bit(chain.base(), 5000);
   EXPECT_FALSE(base_is_good());
-  flip_a_byte(chain.base(), 5000);
+  flip_bit(chain.base(), 5000);
   EXPECT_TRUE(base_is_good());
 }
 
 TEST_F(Retire, VerifyFindsAByteInWhatWasMadeZerosAfterwards) {
   ASSERT_TRUE(retire_all());
-  flip_a_byte(chain.base(), (64 << 10) + 100);
+  flip_bit(chain.base(), (64 << 10) + 100);
   EXPECT_FALSE(base_is_good());
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/files.h"
+#include "tests/support/page_cache.h"
 #include "tests/support/seed.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/storage/loop_device.h"
@@ -63,6 +64,28 @@ TEST(ReadBackGateTest, sees_what_is_on_the_disk_and_not_what_is_cached) {
   const auto storage = open_through(gate, device.path());
   ASSERT_TRUE(storage) << describe(storage.error());
   EXPECT_EQ(first_byte(**storage), std::byte{2});
+}
+
+TEST(ReadBackGateTest, leaves_the_cache_of_other_files_alone) {
+  const TempDir dir;
+  if (!has_a_disk_below(dir.path())) {
+    GTEST_SKIP() << "these files are in the page cache always";
+  }
+  constexpr std::size_t size = 1 << 20;
+  for (const char* name : {"one", "other"}) {
+    write_file(dir / name, ByteVector(size, std::byte{1}));
+  }
+  FileGate cached(Locking::none);
+  const FileIdentity one = open_through(cached, dir / "one").value()->identity();
+  ReadBackGate gate(one);
+  for (const char* name : {"one", "other"}) {
+    const auto storage = open_through(gate, dir / name);
+    ASSERT_TRUE(storage) << describe(storage.error());
+    ByteVector bytes(size);
+    ASSERT_TRUE((*storage)->read(0, bytes));
+  }
+  EXPECT_LT(cached_share(dir / "one", size), 0.05);
+  EXPECT_GT(cached_share(dir / "other", size), 0.95);
 }
 
 TEST(ReadBackGateTest, a_writer_is_in_the_way) {

@@ -67,34 +67,28 @@ class WriteAll : public testing::Test {
   SharedWritable storage_;
 };
 
-TEST_F(WriteAll, leaves_the_page_cache_alone_where_it_is_asked_to) {
+TEST_F(WriteAll, leaves_the_page_cache_alone) {
   if (!passes_by()) {
     GTEST_SKIP() << "nothing can be written past the page cache here";
   }
-  ASSERT_TRUE(storage_->write_all(every_second(), CacheUse::pass_by));
+  ASSERT_TRUE(storage_->write_all(every_second()));
   EXPECT_LT(cached_share(path_, expected_.size()), 0.05);
-  expect_written();
-}
-
-TEST_F(WriteAll, keeps_in_the_page_cache_what_is_wanted_again) {
-  ASSERT_TRUE(storage_->write_all(every_second(), CacheUse::keep));
-  EXPECT_GT(cached_share(path_, expected_.size()), 0.45);
   expect_written();
 }
 
 TEST_F(WriteAll, finds_new_space_by_the_cache) {
   ASSERT_TRUE(storage_->zero({0, clusters * cluster / 2}));
   std::ranges::fill_n(expected_.begin(), clusters * cluster / 2, std::byte{0});
-  ASSERT_TRUE(storage_->write_all(std::vector{piece(0, 0, 64 * cluster)}, CacheUse::pass_by));
+  ASSERT_TRUE(storage_->write_all(std::vector{piece(0, 0, 64 * cluster)}));
   EXPECT_GT(cached_share(path_, expected_.size()), 0.2);
   expect_written();
 }
 
 TEST_F(WriteAll, what_was_zeroed_has_no_space_any_more) {
-  ASSERT_TRUE(storage_->write_all(std::vector{piece(0, 0, cluster)}, CacheUse::pass_by));
+  ASSERT_TRUE(storage_->write_all(std::vector{piece(0, 0, cluster)}));
   ASSERT_TRUE(storage_->zero({0, 64 * cluster}));
   std::ranges::fill_n(expected_.begin(), 64 * cluster, std::byte{0});
-  ASSERT_TRUE(storage_->write_all(std::vector{piece(0, 0, 64 * cluster)}, CacheUse::pass_by));
+  ASSERT_TRUE(storage_->write_all(std::vector{piece(0, 0, 64 * cluster)}));
   EXPECT_GT(cached_share(path_, expected_.size()), 0.2);
   expect_written();
 }
@@ -108,7 +102,7 @@ TEST_F(WriteAll, takes_pieces_of_any_size_and_place) {
     offset += size + (random_.below(3) == 0 ? random_.below(9000) : 0);
   }
   pieces.push_back(piece(0, expected_.size() + 10 * cluster, 4 * cluster));
-  ASSERT_TRUE(storage_->write_all(pieces, CacheUse::pass_by));
+  ASSERT_TRUE(storage_->write_all(pieces));
   expect_written();
 }
 
@@ -117,9 +111,8 @@ TEST_F(WriteAll, many_threads_at_once) {
   {
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < 8; ++i) {
-      threads.emplace_back([&, part = std::span(pieces).subspan(i * 16, 16)] {
-        EXPECT_TRUE(storage_->write_all(part, CacheUse::pass_by));
-      });
+      threads.emplace_back(
+          [&, part = std::span(pieces).subspan(i * 16, 16)] { EXPECT_TRUE(storage_->write_all(part)); });
     }
   }
   expect_written();
@@ -137,7 +130,7 @@ TEST_F(WriteAll, goes_on_without_rings_where_they_are_forbidden) {
   std::jthread([&] {
     forbid_rings();
     EXPECT_EQ(WriteRing::make(), nullptr);
-    EXPECT_TRUE(storage_->write_all(every_second(), CacheUse::pass_by));
+    EXPECT_TRUE(storage_->write_all(every_second()));
   }).join();
   if (passes_by()) {
     EXPECT_LT(cached_share(path_, expected_.size()), 0.05);
@@ -149,8 +142,7 @@ TEST_F(WriteAll, says_what_the_usual_way_says_when_it_fails) {
   UniqueFd reading(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   const auto read_only = WritableFileStorage::adopt(std::move(reading), path_);
   ASSERT_TRUE(read_only);
-  const auto outcome =
-      (*read_only)->write_all(std::vector{piece(0, (clusters + 4) * cluster, cluster)}, CacheUse::pass_by);
+  const auto outcome = (*read_only)->write_all(std::vector{piece(0, (clusters + 4) * cluster, cluster)});
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().path, path_);
 }
