@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from suite.chains import Chain, scattered
 from suite.commits import by_qchain, by_qemu
 from suite.context import Context, needs_root
 from suite.measure import GIB, MIB, Row, Sample, Target
-from suite.memory import forget, pre_touch, remember
+from suite.memory import forget, know_places, pre_touch, remember
 from suite.processes import run, timed
 
 QEMU = ("qemu-img commit -t none", "qemu-img commit -t writeback")
@@ -57,20 +59,31 @@ def unshare(chain: Chain) -> None:
     run("sync", "-f", chain.base)
 
 
-def commit_row(context: Context, xfs: Reflinking, chain: Chain, cached: bool) -> Row:
+@dataclass(frozen=True)
+class Known:
+    """What is in memory when a commit begins."""
+
+    name: str
+    recall: Callable[[list[Path]], None]
+    floor: float | None = None
+    aim: float | None = None
+
+
+KNOWN = (Known("extents cold", lambda files: None, 3, 10), Known("extents in memory", know_places, 50, 100),
+         Known("extents and data in memory", remember))
+
+
+def commit_row(context: Context, xfs: Reflinking, chain: Chain, known: Known) -> Row:
     def once(commit) -> Sample:
         unshare(chain)
         xfs.remount()
         forget(chain.files)
-        if cached:
-            remember(chain.files)
         pre_touch(2 * chain.size)
+        known.recall(chain.files)
         cost = commit()
         return Sample(chain.moved / MIB / cost.seconds, cost.cpu / (chain.moved / GIB), cost.rss)
 
-    floor, aim = (50, 100) if cached else (3, 10)
-    row = Row(f"commit on XFS with reflink, extents {'in memory' if cached else 'cold'}", "MiB/s",
-              [Target(floor, aim, QEMU)])
+    row = Row(f"commit on XFS with reflink, {known.name}", "MiB/s", [Target(known.floor, known.aim, QEMU)])
     return context.race(row, {"qchain": partial(once, partial(by_qchain, context.qchain, chain)),
                               QEMU[0]: partial(once, partial(by_qemu, chain, "none")),
                               QEMU[1]: partial(once, partial(by_qemu, chain, "writeback"))})
@@ -111,5 +124,5 @@ def reflink(context: Context) -> list[Row]:
     needs_root("a loop mount")
     with reflinking(context) as xfs:
         chain = scattered(xfs.mountpoint / "chain", context.size)
-        return [commit_row(context, xfs, chain, cached=False), commit_row(context, xfs, chain, cached=True),
-                again_row(context, chain), copy_row(context, chain)]
+        return [*(commit_row(context, xfs, chain, known) for known in KNOWN), again_row(context, chain),
+                copy_row(context, chain)]
