@@ -12,6 +12,7 @@
 
 #include "qcow/core/range.h"
 #include "qcow/storage/block_memory.h"
+#include "qcow/storage/file_storage.h"
 
 namespace qchain {
 namespace {
@@ -36,11 +37,19 @@ class DirectStorage final : public Storage {
     if (wanted.empty()) {
       return 0U;
     }
-    if (is_direct(offset, into)) {
-      return read_blocks(offset, into);
+    const std::size_t given =
+        is_direct(offset, into) ? QC_TRY(read_blocks(offset, into)) : QC_TRY(read_around(wanted, into));
+    if (given < wanted.length) {
+      return became_shorter(name(), offset + given);
     }
+    return wanted.length;
+  }
+
+ private:
+  /// By way of memory for the whole blocks.
+  [[nodiscard]] Result<std::size_t> read_around(Range wanted, MutableBytes into) const {
     const Range blocks = range_between(align_down(wanted.start, direct_block), align_up(wanted.end(), direct_block));
-    const BlockMemory memory = QC_TRY(BlockMemory::make(blocks.length));
+    const BlockMemory memory = QC_TRY_IN(name(), BlockMemory::make(blocks.length));
     const std::size_t count = QC_TRY(read_blocks(blocks.start, memory.bytes()));
     const std::uint64_t skip = wanted.start - blocks.start;
     const std::uint64_t given = count > skip ? std::min(count - skip, wanted.length) : 0;
@@ -48,7 +57,6 @@ class DirectStorage final : public Storage {
     return given;
   }
 
- private:
   [[nodiscard]] static bool is_direct(std::uint64_t offset, MutableBytes into) noexcept {
     return is_aligned(offset | into.size() | reinterpret_cast<std::uintptr_t>(into.data()), direct_block);
   }

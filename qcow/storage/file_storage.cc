@@ -80,13 +80,13 @@ Result<std::size_t> FileStorage::read(std::uint64_t offset, MutableBytes into) c
   const std::uint64_t wanted = offset < size_ ? std::min<std::uint64_t>(into.size(), size_ - offset) : 0;
   const std::size_t count = QC_TRY(read_at(fd_.get(), name_, offset, into.first(wanted)));
   if (count < wanted) {
-    return became_shorter(offset + count);
+    return became_shorter(name_, offset + count);
   }
   return count;
 }
 
-std::unexpected<Error> FileStorage::became_shorter(std::uint64_t offset) const {
-  return std::unexpected(make_error(ErrorKind::io, "became shorter since it was opened").in(name_).at(offset));
+std::unexpected<Error> became_shorter(const std::string& name, std::uint64_t offset) {
+  return std::unexpected(make_error(ErrorKind::io, "became shorter since it was opened").in(name).at(offset));
 }
 
 // lseek moves the file position that all threads share; nothing here ever reads from that position.
@@ -102,7 +102,7 @@ Result<StoredRun> FileStorage::run_at(std::uint64_t offset, std::uint64_t end) c
   if (data < 0 && errno == ENXIO) {
     struct stat status{};
     if (::fstat(fd_.get(), &status) != 0 || std::cmp_less(status.st_size, size_)) {
-      return became_shorter(offset);
+      return became_shorter(name_, offset);
     }
     return StoredRun{range_between(offset, end), false};  // no data up to the end of the file
   }

@@ -11,6 +11,9 @@ namespace qchain {
 /// Reads from `offset` on until `into` is full or the file ends. Retries EINTR and short reads. Errors: io.
 [[nodiscard]] Result<std::size_t> read_at(int fd, const std::string& name, std::uint64_t offset, MutableBytes into);
 
+/// The error of a reader that finds less than there was when the file was opened. `offset`: the first byte missing.
+[[nodiscard]] std::unexpected<Error> became_shorter(const std::string& name, std::uint64_t offset);
+
 /// A regular file or a block device, read by pread. Thread-safe. What a file has lost since it was opened is an error,
 /// not zeros: what is gone must not pass for what a guest wrote.
 class FileStorage final : public Storage {
@@ -30,7 +33,6 @@ class FileStorage final : public Storage {
   [[nodiscard]] SharedStorage past_cache() const override;
 
  private:
-  [[nodiscard]] std::unexpected<Error> became_shorter(std::uint64_t offset) const;
   FileStorage(UniqueFd fd, std::string name) noexcept : fd_(std::move(fd)), name_(std::move(name)) {}
 
   UniqueFd fd_;

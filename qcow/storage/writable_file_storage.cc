@@ -86,6 +86,9 @@ Result<CloneAnswer> WritableFileStorage::clone(const Storage& source, std::uint6
 }
 
 void WritableFileStorage::forget_cached(Range range) const noexcept {
+  if (range.empty()) {
+    return;  // to the kernel, no length is the length of the file
+  }
   ::posix_fadvise(file_.descriptor(), static_cast<off_t>(range.start), static_cast<off_t>(range.length),
                   POSIX_FADV_DONTNEED);
 }
