@@ -35,8 +35,8 @@ class ChunkMover {
   ChunkMover(const ChunkMover&) = delete;
   ChunkMover& operator=(const ChunkMover&) = delete;
 
-  /// Hands over a chunk to copy or to clone, following the one before; waits while too many are pending.
-  /// Errors: the first of any chunk: io, corrupt, no_space.
+  /// Hands over a chunk to copy or to clone, following the one before unless the writer takes any order; waits while
+  /// too many are pending. Errors: the first of any chunk: io, corrupt, no_space.
   [[nodiscard]] Result<void> submit(Chunk chunk);
 
   /// Waits until all is moved. Errors: as submit().

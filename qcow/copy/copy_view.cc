@@ -57,7 +57,7 @@ class ViewCopy {
                   {.past = options.past, .stop = options.stop}),
         clones_(view, writer,
                 {.shared = [this](std::uint64_t bytes) { shared(bytes); },
-                 .copy_instead = [this](const Extent& piece) { return mover_.submit(chunk_of(piece)); }},
+                 .copy_instead = [this](const Extent& piece) { return copy_instead(piece); }},
                 options.stop) {}
 
   Result<CopyTotals> run(Chunker& chunker) {
@@ -97,8 +97,13 @@ class ViewCopy {
     return mover_.submit(std::move(chunk));
   }
 
-  /// The mover tries once more, and copies it.
-  static Chunk chunk_of(const Extent& piece) { return {ChunkAction::clone, piece.range(), {piece}}; }
+  Result<void> copy_instead(const Extent& piece) {
+    for (std::uint64_t start = piece.start; start < piece.end(); start += Chunker::copy_size) {
+      const Extent part = clip(piece, {start, std::min(Chunker::copy_size, piece.end() - start)});
+      QC_TRY(hand_on({ChunkAction::copy, part.range(), {part}}));
+    }
+    return {};
+  }
 
   void shared(std::uint64_t bytes) {
     shared_ += bytes;

@@ -53,6 +53,7 @@ TEST_F(FaultyCopyClone, WhatCannotBeSharedIsCopied) {
     SCOPED_TRACE(clone);
     const ProcessResult done = copy_failing_at(clone, EOPNOTSUPP);
     ASSERT_EQ(done.status, 0) << done.err;
+    EXPECT_THAT(done.out, testing::HasSubstr(", 64 KiB copied, 3.94 MiB cloned"));
     EXPECT_TRUE(read_file(out()) == qemu_bytes(top()));
     std::filesystem::remove(out());
   }
