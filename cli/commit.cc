@@ -103,9 +103,9 @@ Result<bool> check_base(const CommitCommandOptions& options, const CommitReport&
 Result<ExitStatus> go_on(const CommitCommandOptions& options, const CommitReport& report, const Interrupts& interrupts,
                          Io& io) {
   FileRecordStore records(report.anchor);
-  Progress progress(io, options.progress, "Verify");
+  CommitProgress progress(io, options.progress);
   CompareOptions how;
-  how.progress = [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
+  how.progress = progress.of("Verify");
   how.stop = interrupts.token();
   const bool retires = options.afterwards() == Afterwards::verify_and_retire;
   // A retirement compares with the layers by itself.

@@ -171,9 +171,10 @@ void print_digest_check(const std::string& base, const CommitCheck& check, Outpu
   const bool located = check.comparison.first_difference.has_value();
   if (style == OutputStyle::json) {
     Json json = {{"target", base}, {"same", check.digest_agrees}, {"by", "digest"}};
-    if (located) {
+    if (located || check.digest_agrees) {
       add_difference(json, check.comparison);
     }
+    json["compared"] = check.comparison.compared;
     print_json(out, json);
     return;
   }

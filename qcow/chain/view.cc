@@ -15,14 +15,18 @@ namespace {
 /// Guest bytes resolved at once: one page of L2 entries a layer at the usual cluster size.
 constexpr std::uint64_t region_size = std::uint64_t{32} << 20;
 
-Error unreadable(const Layer& layer, const Extent& extent, std::string_view reason) {
-  return make_error(ErrorKind::corrupt,
-                    fmt::format("cannot read guest bytes {} to {}: {}", extent.start, extent.end() - 1, reason))
+Error unreadable(const Layer& layer, const Extent& extent, ErrorKind kind, std::string_view reason) {
+  return make_error(kind, fmt::format("cannot read guest bytes {} to {}: {}", extent.start, extent.end() - 1, reason))
       .in(layer.file)
       .advise("see qchain check; qchain copy --salvage saves the rest");
 }
 
 }  // namespace
+
+Error broken_extent(const View& view, const Extent& extent) {
+  const ErrorKind kind = extent.fault == format::Fault::unreadable ? ErrorKind::io : ErrorKind::corrupt;
+  return unreadable(view.slice().chain.layer(extent.layer), extent, kind, format::describe(extent.fault));
+}
 
 ViewCaches::ViewCaches(CacheBudget budget)
     : regions(std::make_shared<RegionCache>(budget.index)), clusters(std::make_shared<ClusterCache>(budget.clusters)) {}
@@ -83,7 +87,7 @@ Result<void> View::read_extent(const Extent& extent, MutableBytes into) const {
     case ExtentKind::compressed:
       return read_compressed(layer, extent, into);
     case ExtentKind::broken:
-      return std::unexpected(unreadable(layer, extent, format::describe(extent.fault)));
+      return std::unexpected(broken_extent(*this, extent));
     case ExtentKind::zero:
     case ExtentKind::hole:
     case ExtentKind::past_end:
@@ -111,7 +115,7 @@ Result<void> View::read_compressed(const Layer& layer, const Extent& extent, Mut
     caches_.clusters->forget(key);  // may pass, as above
   }
   if (cluster->error) {
-    return std::unexpected(unreadable(layer, extent, cluster->error->what));
+    return std::unexpected(unreadable(layer, extent, ErrorKind::corrupt, cluster->error->what));
   }
   const std::uint64_t skip = extent.start & (layer.image->cluster_size() - 1);
   std::memcpy(into.data(), cluster->bytes.data() + skip, into.size());

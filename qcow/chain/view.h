@@ -65,6 +65,9 @@ class View {
   std::uint64_t id_;  ///< tells this view's regions from other views' in a shared cache
 };
 
+/// The error for a broken extent of `view`: corrupt, or io where its metadata can't be read; with the layer's file.
+[[nodiscard]] Error broken_extent(const View& view, const Extent& extent);
+
 /// Walks a view's extents from `range.start` to `range.end()`, joined where they continue each other. Memory is bounded
 /// whatever the size. Not thread-safe; the view outlives it.
 class ExtentWalk {

@@ -8,6 +8,7 @@
 
 #include "qcow/bulk/file_order.h"
 #include "qcow/commit/moves.h"
+#include "qcow/format/limits.h"
 
 namespace qchain {
 
@@ -48,7 +49,7 @@ class PutOff {
                 }
                 return {};
               }},
-        how_{.threads = options.threads, .stop = options.stop} {}
+        how_{.threads = options.threads, .cache = options.cache, .stop = options.stop} {}
 
   Result<void> add(const Extent& extent) {
     extents_.push_back(extent);
@@ -87,14 +88,6 @@ class SharedSum {
   SectorSum sum_;
 };
 
-std::uint64_t bytes_of(const MergedContent& content) {
-  std::uint64_t total = 0;
-  for (const MergedRun& run : content.runs) {
-    total += run.range.length;
-  }
-  return total;
-}
-
 /// Reads a base where something was merged into it.
 class BaseReading {
  public:
@@ -102,17 +95,24 @@ class BaseReading {
       : base_(base),
         content_(content),
         options_(options),
-        progress_(options, bytes_of(content)),
+        progress_(options, content.bytes()),
         data_(
             base, [this](const GuestPiece& piece) { sum_.add(piece); }, options, &progress_),
-        zeros_(base, [this](const GuestPiece& piece) { zero_ = zero_ && is_zero(piece.bytes); }, options, &progress_) {}
+        zeros_(base, [this](const GuestPiece& piece) { expect_zero(piece); }, options, &progress_) {}
 
   Result<bool> run() {
-    for (const MergedRun& run : content_.runs) {
-      if (!fits(run.range.start, run.range.length, base_.size())) {
-        return false;
+    const auto& runs = content_.runs;
+    if (!std::ranges::all_of(runs, [&](const auto& run) { return fits(run.range.start, run.range.length, size()); })) {
+      return false;
+    }
+    // One walk for all: resolved run by run, each table would be read again and again.
+    ExtentWalk walk(base_, runs.empty() ? Range{} : range_between(runs.front().range.start, runs.back().range.end()));
+    for (auto run = runs.begin(); const auto extent = walk.next();) {
+      const Extent whole = in_sectors(*extent);
+      run = std::ranges::find_if(run, runs.end(), [&](const auto& r) { return r.range.end() > whole.start; });
+      for (auto next = run; next != runs.end() && next->range.start < whole.end(); ++next) {
+        QC_TRY(read(clip(whole, intersect(whole.range(), next->range)), next->zero));
       }
-      QC_TRY(read(run));
     }
     QC_TRY(data_.finish());
     QC_TRY(zeros_.finish());
@@ -120,26 +120,52 @@ class BaseReading {
   }
 
  private:
-  Result<void> read(const MergedRun& run) {
-    ExtentWalk walk(base_, run.range);
-    while (const auto extent = walk.next()) {
-      if (options_.stop.stop_requested()) {
-        return fail(ErrorKind::interrupted, "interrupted");
+  static constexpr std::uint64_t zeros_at_once = std::uint64_t{64} << 20;
+
+  [[nodiscard]] std::uint64_t size() const noexcept { return base_.size(); }
+
+  /// A raw file may end within a sector: the rest of that reads as zeros, and belongs to it.
+  static Extent in_sectors(Extent extent) {
+    const Range range = range_between(align_up(extent.start, format::sector), align_up(extent.end(), format::sector));
+    if (extent.kind == ExtentKind::data && range.start == extent.start) {
+      extent.length = range.length;
+      return extent;
+    }
+    return range.empty() ? Extent{} : clip(extent, intersect(extent.range(), range));
+  }
+
+  void expect_zero(const GuestPiece& piece) {
+    if (!is_zero(piece.bytes)) {
+      zero_ = false;
+    }
+  }
+
+  Result<void> read(const Extent& extent, bool should_be_zero) {
+    if (extent.kind == ExtentKind::broken) {
+      return std::unexpected(broken_extent(base_, extent));
+    }
+    if (extent.reads_zero()) {
+      return add_zeros(extent.range(), should_be_zero);
+    }
+    QC_TRY(check_stop());
+    return (should_be_zero ? zeros_ : data_).add(extent);
+  }
+
+  Result<void> add_zeros(Range range, bool should_be_zero) {
+    while (!range.empty()) {
+      QC_TRY(check_stop());
+      const Range part{range.start, std::min(zeros_at_once, range.length)};
+      if (!should_be_zero) {
+        sum_.add_zeros(part);
       }
-      if (extent->kind == ExtentKind::broken) {
-        std::array<std::byte, 1> byte{};
-        return base_.read(extent->start, byte);  // says what is wrong
-      }
-      if (!extent->reads_zero()) {
-        QC_TRY((run.zero ? zeros_ : data_).add(*extent));
-        continue;
-      }
-      if (!run.zero) {
-        sum_.add_zeros(extent->range());
-      }
-      progress_.add(extent->length);
+      progress_.add(part.length);
+      range = range_between(part.end(), range.end());
     }
     return {};
+  }
+
+  [[nodiscard]] Result<void> check_stop() const {
+    return options_.stop.stop_requested() ? Result<void>(fail(ErrorKind::interrupted, "interrupted")) : Result<void>{};
   }
 
   const View& base_;
@@ -147,7 +173,7 @@ class BaseReading {
   const ContentOptions& options_;
   Progress progress_;
   SharedSum sum_;
-  std::atomic<bool> zero_ = true;  ///< all that should be, so far
+  std::atomic<bool> zero_ = true;  ///< until something is not that should be
   PutOff data_;
   PutOff zeros_;
 };
@@ -160,6 +186,9 @@ Result<std::optional<MergedContent>> read_content(const View& above, const Conte
   PutOff data(above, [&](const GuestPiece& piece) { sum.add(piece); }, options);
   MoveWalk walk(above);
   while (const auto move = QC_TRY(walk.next())) {
+    if (options.stop.stop_requested()) {
+      return fail(ErrorKind::interrupted, "interrupted");
+    }
     if (move->kind == MoveKind::zero) {
       digest.note_zero(move->extent.range());
     } else {

@@ -7,11 +7,13 @@
 
 #include "qcow/chain/view.h"
 #include "qcow/commit/digest.h"
+#include "qcow/storage/cache_use.h"
 
 namespace qchain {
 
 struct ContentOptions {
-  unsigned threads = 8;  ///< that read, past the page cache where that can be; at least 1
+  unsigned threads = 8;  ///< that read, at least 1
+  CacheUse cache = CacheUse::pass_by;
   /// Of still_reads_as(): guest bytes done, and in all. Called by the calling thread; may be empty.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
   std::stop_token stop;

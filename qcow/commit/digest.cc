@@ -1,8 +1,14 @@
 #include "qcow/commit/digest.h"
 
+#include <numeric>
 #include <utility>
 
 namespace qchain {
+
+std::uint64_t MergedContent::bytes() const noexcept {
+  return std::accumulate(runs.begin(), runs.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const MergedRun& run) { return sum + run.range.length; });
+}
 
 void MergedDigest::extend(Range range, bool zero) {
   if (!runs_.empty() && runs_.back().zero == zero && runs_.back().range.end() == range.start) {

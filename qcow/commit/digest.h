@@ -21,6 +21,8 @@ struct MergedRun {
 struct MergedContent {
   std::vector<MergedRun> runs;  ///< ascending; neighbours of one kind are one run
   std::string digest;           ///< the SectorSum of all runs' data
+  /// Guest bytes in all runs.
+  [[nodiscard]] std::uint64_t bytes() const noexcept;
   friend bool operator==(const MergedContent&, const MergedContent&) = default;
 };
 

@@ -20,7 +20,7 @@ enum class CommitState : std::uint8_t {
   copying,    ///< bytes go into the base; the overlays still mask them: nobody reads those bytes from the base
   relinking,  ///< the base is complete and durable; the overlay above the top is given its new backing file
   done,       ///< merged; the merged overlays are still there
-  verified,   ///< the base was compared with the merged overlays
+  verified,   ///< the base was compared with the merged overlays, or with a digest of what they held
   retired,    ///< the merged overlays are deleted
 };
 [[nodiscard]] const char* name_of(CommitState state) noexcept;

@@ -130,12 +130,15 @@ Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
                           const std::vector<std::string>& folders) {
   auto record = QC_TRY(records.load());
   Retirement retirement;
-  if (record && record->state == CommitState::retired) {
+  if (!record) {
+    return fail(ErrorKind::refused, "there is no record of a commit beside it");
+  }
+  if (record->state == CommitState::retired) {
     return retirement;
   }
   // Cut off half-way, the layers can't be compared any more, but the base must still be what they were.
-  if (!record || (!was_verified_live(*record) && (!was_cut_off(*record) || record->content))) {
-    QC_TRY(verify_before(records, record ? record->base.identity : FileIdentity{}, options));
+  if (!was_verified_live(*record) && (!was_cut_off(*record) || record->content)) {
+    QC_TRY(verify_before(records, record->base.identity, options));
     record = QC_TRY(records.load());
   }
   QC_TRY(check_users(*record, folders));

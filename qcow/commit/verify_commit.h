@@ -28,15 +28,16 @@ struct CommitCheck {
 };
 
 /// Checks the base of a finished commit: against the merged layers where they are there, else against the digest of
-/// what was merged. Notes `verified`, and the digest where there was none, in the record. Opens all through `gate`.
+/// what was merged. Notes `verified` in the record, or takes it back, and the
+/// digest where there was none. Opens all through `gate`.
 /// Errors: refused (no record, the commit is not finished, nothing left to compare with), locked, io, corrupt,
 /// interrupted.
 [[nodiscard]] Result<CommitCheck> verify_commit(RecordStore& records, Gate& gate, const CompareOptions& options);
 
-/// Reads back what was merged into the base of a finished commit, and checks it against the digest that was taken of
-/// it when it was read from the layers; where that can't be (blocks are shared, or the merge was cut off in between),
-/// as verify_commit(). On a difference the merged layers, where they are there, tell its place. Notes `verified`, or
-/// takes it back. Errors: as verify_commit().
+/// Reads back what was merged into the base of a finished commit, and checks it against the digest that was taken of it
+/// when it was read from the layers; where there is none (blocks were shared, the merge was cut off in between, or had
+/// too many runs), as verify_commit(). On a difference the merged layers, where they are there, tell its place. Notes
+/// `verified`, or takes it back. Errors: as verify_commit().
 [[nodiscard]] Result<CommitCheck> verify_moved(RecordStore& records, Gate& gate, const CompareOptions& options);
 
 /// Reads the whole base of a finished commit and checks it against the digest that was taken of the whole view before

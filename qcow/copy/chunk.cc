@@ -1,7 +1,5 @@
 #include "qcow/copy/chunk.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -79,15 +77,6 @@ Result<std::optional<Chunk>> Chunker::next() {
     return Chunk{ChunkAction::clone, piece.range(), {piece}};
   }
   return copy_chunk();
-}
-
-Error broken_extent(const View& view, const Extent& extent) {
-  const ErrorKind kind = extent.fault == format::Fault::unreadable ? ErrorKind::io : ErrorKind::corrupt;
-  const std::string what = fmt::format("cannot read guest bytes {} to {}: {}", extent.start, extent.end() - 1,
-                                       format::describe(extent.fault));
-  return make_error(kind, what)
-      .in(view.slice().chain.layer(extent.layer).file)
-      .advise("see qchain check; qchain copy --salvage saves the rest");
 }
 
 }  // namespace qchain

@@ -63,7 +63,4 @@ class Chunker {
   std::optional<Extent> front_;  ///< what is left of the extent at hand
 };
 
-/// The error for a broken extent of `view`.
-[[nodiscard]] Error broken_extent(const View& view, const Extent& extent);
-
 }  // namespace qchain

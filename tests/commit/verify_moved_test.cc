@@ -1,7 +1,10 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <vector>
 
 #include "qcow/commit/retire.h"
 #include "qcow/commit/verify_commit.h"
@@ -120,6 +123,88 @@ TEST_F(VerifyMoved, AShorterBaseIsADifference) {
   EXPECT_FALSE(check().good());
 }
 
+TEST_F(VerifyMoved, OneBitInManyZerosThatAreStoredCountsInEveryRun) {
+  constexpr std::uint64_t size = 64 << 20;
+  resize_file(base, size);
+  qemu_io(base, {"write -P 1 0 64M"}, "raw");
+  std::filesystem::remove(b);
+  create_overlay(a, "base.raw", "raw");
+  create_overlay(b, "a.qcow2", "qcow2");
+  qemu_io(b, {"write -z 0 64M"});
+  commit_all();
+  poke(base, 0, ByteVector(size));
+  flip_bit(base, size / 2);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_FALSE(check().good()) << "in run " << i;
+  }
+}
+
+TEST_F(VerifyMoved, ABaseThatEndsWithinASectorIsReadToItsEnd) {
+  std::filesystem::remove(b);
+  std::filesystem::remove(a);
+  write_file(base, telling_bytes((1 << 20) + 100, 5));
+  create_overlay(a, "base.raw", "raw");
+  qemu_io(a, {"write -P 3 0 64k", "write -P 0 1M 512"});
+  create_overlay(b, "a.qcow2", "qcow2");
+  commit_all();
+  const CommitCheck found = check();
+  EXPECT_EQ(found.by, CheckedBy::digest);
+  EXPECT_TRUE(found.good());
+}
+
+TEST_F(VerifyMoved, OfAQcow2BaseAndOfCompressedClusters) {
+  const std::string qcow2 = dir / "base.qcow2";
+  qemu_img({"convert", "-c", "-O", "qcow2", base, qcow2});
+  qemu_img({"rebase", "-u", "-b", "base.qcow2", "-F", "qcow2", a});
+  const auto report = run_commit(request_for(b));
+  ASSERT_TRUE(report) << describe(report.error());
+  FileRecordStore records(qcow2);
+  ReadBackGate gate(report->record.base.identity);
+  const auto found = verify_moved(records, gate, {});
+  ASSERT_TRUE(found) << describe(found.error());
+  EXPECT_EQ(found->by, CheckedBy::digest);
+  EXPECT_TRUE(found->good());
+}
+
+TEST_F(VerifyMoved, ATableOfTheBaseThatIsBrokenIsAnErrorAndNotZeros) {
+  const std::string qcow2 = dir / "base.qcow2";
+  qemu_img({"convert", "-O", "qcow2", base, qcow2});
+  qemu_img({"rebase", "-u", "-b", "base.qcow2", "-F", "qcow2", a});
+  const auto report = run_commit(request_for(b));
+  ASSERT_TRUE(report) << describe(report.error());
+  const auto l1 = peek_be<std::uint64_t>(qcow2, 40);
+  const std::uint64_t l2 = peek_be<std::uint64_t>(qcow2, l1) & 0x00fffffffffffe00;
+  poke_be<std::uint64_t>(qcow2, l2 + 32 * 8, 0x8000000000000200 | (std::uint64_t{1} << 40));  // within the zeros
+  FileRecordStore records(qcow2);
+  ReadBackGate gate(report->record.base.identity);
+  const auto found = verify_moved(records, gate, {});
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().kind, ErrorKind::corrupt) << describe(found.error());
+}
+
+TEST_F(VerifyMoved, TellsHowFarItIsAndStops) {
+  commit_all();
+  std::vector<std::uint64_t> told;
+  std::uint64_t all = 0;
+  std::stop_source stop;
+  CompareOptions options;
+  options.progress = [&](std::uint64_t done, std::uint64_t total) {
+    told.push_back(done);
+    all = total;
+  };
+  options.stop = stop.get_token();
+  FileRecordStore records(base);
+  ReadBackGate gate(record_of(base).base.identity);
+  ASSERT_TRUE(verify_moved(records, gate, options));
+  EXPECT_TRUE(std::ranges::is_sorted(told));
+  EXPECT_EQ(told.back(), all);
+  EXPECT_EQ(all, (256 + 256 + 64) * kib);
+  stop.request_stop();
+  const auto stopped = verify_moved(records, gate, options);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::interrupted);
+}
+
 /// The base on a device whose cached pages no longer say what the disk below has.
 class LyingCache : public VerifyMoved {
  protected:
@@ -131,6 +216,10 @@ class LyingCache : public VerifyMoved {
     const auto report = run_commit(request_for(b));
     ASSERT_TRUE(report) << describe(report.error());
     record_ = report->anchor;
+    make_the_cache_lie();
+  }
+
+  void make_the_cache_lie() {
     FileGate gate(Locking::none);
     cached_ = gate.open({.path = device_.path(), .named_by = {}}).value();
     ByteVector bytes(4 << 20);
@@ -141,10 +230,33 @@ class LyingCache : public VerifyMoved {
     ASSERT_EQ(byte[0], std::byte{2}) << "else the test shows nothing";
   }
 
+  void expect_retirement_to_find_it() const {
+    FileRecordStore records(record_);
+    const auto refused = retire(records, {});
+    ASSERT_FALSE(refused);
+    EXPECT_TRUE(describe(refused.error()).contains("does not read as the overlays")) << describe(refused.error());
+    EXPECT_TRUE(std::filesystem::exists(b));
+  }
+
   LoopDevice device_{base, LoopDevice::Mode::writable};
   std::string record_;
   SharedStorage cached_;  ///< keeps the device's cache
 };
+
+/// Its data on the device, behind a qcow2 header.
+TEST_F(LyingCache, OfADataFileIsNotWhatIsReadEither) {
+  const std::string qcow2 = dir / "base.qcow2";
+  flip_bit(base, 1024 * kib);  // both say the same again
+  cached_.reset();
+  qemu_img({"create", "-q", "-f", "qcow2", "-o", "data_file=" + device_.path() + ",data_file_raw=on", qcow2, "4M"});
+  qemu_io(qcow2, {"write -P 1 0 4M"});
+  qemu_img({"rebase", "-q", "-u", "-b", qcow2, "-F", "qcow2", a});
+  const auto report = run_commit(request_for(b));
+  ASSERT_TRUE(report) << describe(report.error());
+  make_the_cache_lie();
+  record_ = qcow2;
+  expect_retirement_to_find_it();
+}
 
 TEST_F(LyingCache, IsNotWhatAVerificationReads) {
   FileRecordStore records(record_);
@@ -155,9 +267,7 @@ TEST_F(LyingCache, IsNotWhatAVerificationReads) {
 }
 
 TEST_F(LyingCache, IsNotWhatARetirementReads) {
-  FileRecordStore records(record_);
-  EXPECT_FALSE(retire(records, {}));
-  EXPECT_TRUE(std::filesystem::exists(b));
+  expect_retirement_to_find_it();
 }
 
 }  // namespace
