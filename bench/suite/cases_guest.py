@@ -17,14 +17,19 @@ from suite.reading import State, prepare
 
 
 @contextmanager
-def loop_mounted(image: Path, mountpoint: Path, options: str):
-    """The file system in `image`, mounted."""
+def loop_mounted(image: Path, mountpoint: Path, options: str, direct: bool = False):
+    """The file system in `image`, mounted. direct: the loop device passes by the page cache of `image`."""
     mountpoint.mkdir(parents=True, exist_ok=True)
-    run("mount", "-o", f"loop,{options}", image, mountpoint)
+    words = ["--read-only"] if options.startswith("ro") else []
+    device = run("losetup", "--find", "--show", f"--direct-io={'on' if direct else 'off'}", *words, image).strip()
     try:
-        yield mountpoint
+        run("mount", "-o", options, device, mountpoint)
+        try:
+            yield mountpoint
+        finally:
+            unmount(mountpoint)
     finally:
-        unmount(mountpoint)
+        subprocess.run(["losetup", "--detach", device], check=False, capture_output=True)
 
 
 def unmount(mountpoint: Path) -> None:
@@ -76,18 +81,20 @@ def guest_chain(folder: Path, size: int) -> Chain:
 
 
 def tar_row(context: Context, chain: Chain, peers: list[Peer], state: State, target: Target) -> Row:
-    def once(peer: Peer) -> Sample:
+    def once(peer: Peer, direct: bool = False) -> Sample:
         with ExitStack() as stack:
             prepare(peer, chain, state)
             served = stack.enter_context(peer.serve(chain, context.mountpoint(peer.name)))
             before = served.cpu()
-            guest = stack.enter_context(loop_mounted(served.view, context.mountpoint("guest"), "ro,noload"))
+            guest = stack.enter_context(loop_mounted(served.view, context.mountpoint("guest"), "ro,noload", direct))
             cost, size = timed_tar(guest, ".")
             cpu = (served.cpu() - before) / (size / GIB) if served.pids else None
             return Sample(cost.seconds, cpu, served.rss())
 
     row = Row(f"tar of a guest's ext4 by loop mount, {state.value}", "s", [target], higher_is_better=False)
-    return context.race(row, {peer.name: partial(once, peer) for peer in peers})
+    contenders = {peer.name: partial(once, peer) for peer in peers}
+    contenders["qchain, losetup --direct-io"] = partial(once, peers[0], direct=True)
+    return context.race(row, contenders)
 
 
 def guest(context: Context) -> list[Row]:
