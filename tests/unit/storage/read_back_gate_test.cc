@@ -74,6 +74,7 @@ TEST(ReadBackGateTest, leaves_the_cache_of_other_files_alone) {
   constexpr std::size_t size = 1 << 20;
   for (const char* name : {"one", "other"}) {
     write_file(dir / name, ByteVector(size, std::byte{1}));
+    drop_from_cache(dir / name);
   }
   FileGate cached(Locking::none);
   const FileIdentity one = open_through(cached, dir / "one").value()->identity();
