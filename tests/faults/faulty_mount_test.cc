@@ -47,7 +47,7 @@ class FaultyMount : public MountTest {
     }
     return failed;
   }
-  void unmount() const { must_run({"fusermount3", "-u", mnt_}); }
+  void unmount() const { unmount_fuse(mnt_); }
 
   std::string mnt_ = dir_ / "mnt";
   std::string report_ = dir_ / "report";

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +16,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace qchain::test {
@@ -140,8 +142,21 @@ MountedChain::~MountedChain() {
   static_cast<void>(is_gone());
 }
 
+void unmount_fuse(const std::string& mountpoint) {
+  for (int tries = 50; tries > 0; --tries) {
+    const ProcessResult result = run({"fusermount3", "-u", mountpoint});
+    if (result.ok() || !result.err.contains("busy")) {
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  if (mount_at(mountpoint)) {
+    must_run({"fusermount3", "-u", mountpoint});
+  }
+}
+
 void MountedChain::unmount() const {
-  must_run({"fusermount3", "-u", mountpoint_});
+  unmount_fuse(mountpoint_);
 }
 
 testing::AssertionResult MountedChain::is_gone() const {

@@ -13,6 +13,10 @@
 
 namespace qchain::test {
 
+/// By fusermount3. Tries for some seconds: whoever looks at all mounts just now, as other tests do, keeps this one
+/// busy.
+void unmount_fuse(const std::string& mountpoint);
+
 /// A test on real FUSE: skipped with the reason where there is none, failed under CI=true.
 class MountTest : public testing::Test {
  protected:
