@@ -17,6 +17,8 @@
 namespace qchain::sandbox {
 namespace {
 
+constexpr int cachestat = 451;  ///< since Linux 6.5; newer than libseccomp's names
+
 /// Any use of these is harmless, or concerns files that are open: an image is open for reading only.
 constexpr std::initializer_list<int> always = {
     // reading, and what is printed
@@ -25,13 +27,14 @@ constexpr std::initializer_list<int> always = {
     SCMP_SYS(close), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(fcntl), SCMP_SYS(poll), SCMP_SYS(ppoll),
     SCMP_SYS(pipe2), SCMP_SYS(eventfd2), SCMP_SYS(io_uring_enter),
     // memory
-    SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk), SCMP_SYS(getrandom),
+    SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mincore), cachestat, SCMP_SYS(brk),
+    SCMP_SYS(getrandom),
     // threads and time
     SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(membarrier), SCMP_SYS(sched_yield),
-    SCMP_SYS(sched_getaffinity), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
-    SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall), SCMP_SYS(wait4), SCMP_SYS(exit),
-    SCMP_SYS(exit_group)};
+    SCMP_SYS(sched_getaffinity), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(geteuid), SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall), SCMP_SYS(wait4),
+    SCMP_SYS(exit), SCMP_SYS(exit_group)};
 
 constexpr std::initializer_list<int> for_copy = {SCMP_SYS(pwrite64),  SCMP_SYS(pwritev), SCMP_SYS(ftruncate),
                                                  SCMP_SYS(fallocate), SCMP_SYS(fsync),   SCMP_SYS(fdatasync)};

@@ -85,7 +85,7 @@ class Reading {
 
   static Result<void> read(const StoredBatch& batch, std::uint64_t offset, MutableBytes into) {
     // Whatever speaks against reading past the cache, the usual way may do, or says what is wrong.
-    if (batch.past != nullptr && batch.past->read_padded(offset, into)) {
+    if (batch.past != nullptr && !batch.file->is_in_memory(batch.stored) && batch.past->read_padded(offset, into)) {
       return {};
     }
     return batch.file->read_padded(offset, into);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "qcow/storage/direct_storage.h"
+#include "qcow/storage/page_cache.h"
 
 namespace qchain {
 namespace {
@@ -131,6 +132,10 @@ SharedStorage FileStorage::past_cache() const {
   SharedStorage direct = make_direct(*file);
   std::array<std::byte, 1> first{};
   return direct->read(0, first) ? direct : nullptr;  // it may know O_DIRECT, but not in blocks of this size
+}
+
+bool FileStorage::is_in_memory(Range range) const noexcept {
+  return cached_bytes(fd_.get(), range).value_or(0) * 2 > range.length;
 }
 
 void FileStorage::will_need(Range range) const noexcept {

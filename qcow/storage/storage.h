@@ -57,6 +57,9 @@ class Storage {
   /// A hint that `range` is read soon. Never fails, never blocks for long.
   virtual void will_need(Range range) const noexcept = 0;
 
+  /// Most of `range` is in the page cache: read() gives it sooner than the disk does. False where that can't be told.
+  [[nodiscard]] virtual bool is_in_memory(Range /*range*/) const noexcept { return false; }
+
   /// Descriptor for the kernel's own copies (FICLONERANGE, copy_file_range, splice), or -1. Owned by this object.
   [[nodiscard]] virtual int descriptor() const noexcept = 0;
 

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "qcow/storage/output_file.h"
+#include "qcow/storage/page_cache.h"
 #include "tests/support/files.h"
 #include "tests/support/temp_dir.h"
 
@@ -125,6 +126,14 @@ TEST_P(Sandbox, MakesNoMemoryExecutable) {
     void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return ::mprotect(page, 4096, PROT_READ | PROT_EXEC);
   }));
+}
+
+TEST_P(Sandbox, MayAskWhatIsInMemory) {
+  const Range all{0, 7};
+  EXPECT_EQ(try_it([&] { return cached_bytes_by_mincore(fd_.get(), all) ? 0 : -1; }), 0);
+  if (cached_bytes_by_cachestat(fd_.get(), all)) {
+    EXPECT_EQ(try_it([&] { return cached_bytes_by_cachestat(fd_.get(), all) ? 0 : -1; }), 0);
+  }
 }
 
 TEST_P(Sandbox, ReadsWhatIsOpenAndStartsThreads) {
