@@ -68,7 +68,7 @@ Result<void> run(const Job& job, const Reporter::Sink& sink, const OnReady& on_r
   Views views(job.slice, job.caches);
   Zeros zeros = QC_TRY(Zeros::of_size(max_reply));
   std::optional<FileSystem> files;
-  RequestContext context{nullptr, job.settings.caching, job.settings.max_read};
+  RequestContext context{nullptr, job.settings.caching, job.settings.max_read, job.settings.max_readahead};
   Watchdog watchdog = QC_TRY(Watchdog::start(job.mountpoint.path));
   Session session = QC_TRY(Session::mount(context, job.settings, job.mountpoint.path));
   const auto prepare = [&]() -> Result<void> {

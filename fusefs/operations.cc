@@ -1,5 +1,6 @@
 #include "fusefs/operations.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "fusefs/fuse_api.h"
@@ -35,6 +36,7 @@ OpenFile& file_of(const fuse_file_info* info) {
 void on_init(void* user_data, fuse_conn_info* connection) noexcept {
   const auto& context = *static_cast<const RequestContext*>(user_data);
   connection->max_read = context.max_read;
+  connection->max_readahead = std::min<unsigned>(connection->max_readahead, context.max_readahead);
   connection->max_background = background_requests;
   connection->congestion_threshold = background_requests * 3 / 4;
   connection->time_gran = 1;

@@ -11,7 +11,8 @@ namespace qchain::fusefs {
 struct RequestContext {
   FileSystem* files = nullptr;  ///< set before the first request is answered
   Caching caching = Caching::keep;
-  std::uint32_t max_read = 0;  ///< bytes
+  std::uint32_t max_read = 0;       ///< bytes
+  std::uint32_t max_readahead = 0;  ///< bytes
 };
 
 /// libfuse's table of callbacks: each unpacks a request, asks the FileSystem, sends the reply. The session's user data

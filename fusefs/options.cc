@@ -22,7 +22,8 @@ constexpr std::array handed_on{"allow_other", "allow_root", "default_permissions
 constexpr std::array handed_on_with_value{"context", "fscontext", "defcontext", "rootcontext"};
 constexpr std::array said_already{"ro", "auto_unmount", ""};
 constexpr std::string_view known =
-    "known: allow_other allow_root default_permissions uid= gid= umask= direct_io max_read= fsname= subtype= ro "
+    "known: allow_other allow_root default_permissions uid= gid= umask= direct_io max_read= max_readahead= fsname= "
+    "subtype= ro "
     "auto_unmount, and mount's flags";
 
 struct Option {
@@ -89,6 +90,8 @@ Result<void> apply_number(const Option& option, MountSettings& settings) {
     settings.owner.umask = QC_TRY(number<mode_t>(option, 8)) & 0777U;
   } else if (option.name == "max_read") {
     settings.max_read = QC_TRY(request_size(option));
+  } else if (option.name == "max_readahead") {
+    settings.max_readahead = QC_TRY(number<std::uint32_t>(option, 10));
   } else {
     return bad(fmt::format("mount option '{}' is not known", printable(option.name)));
   }

@@ -9,15 +9,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <string_view>
 #include <utility>
 
 #include "qcow/storage/unique_fd.h"
 
 namespace qchain::fusefs {
 namespace {
-
-constexpr std::string_view read_ahead_kib = "1024";  // one request of the largest size; more gains nothing
 
 // statfs and not stat: the attributes of a file may need its blocks counted first.
 bool answers(const std::string& mountpoint) {
@@ -29,8 +26,8 @@ bool answers(const std::string& mountpoint) {
   return result == 0 && facts.f_type == FUSE_SUPER_MAGIC;
 }
 
-// Only the administrator may; for others the daemon's own read-ahead has to do.
-void raise_read_ahead(const std::string& mountpoint) {
+// Only the administrator may; for others the kernel's default and the daemon's own read-ahead have to do.
+void set_read_ahead(const std::string& mountpoint, std::uint32_t bytes) {
   struct statx facts{};
   if (statx(AT_FDCWD, mountpoint.c_str(), AT_STATX_DONT_SYNC, 0, &facts) != 0) {
     return;
@@ -38,7 +35,8 @@ void raise_read_ahead(const std::string& mountpoint) {
   const std::string knob = fmt::format("/sys/class/bdi/{}:{}/read_ahead_kb", facts.stx_dev_major, facts.stx_dev_minor);
   const UniqueFd file(open(knob.c_str(), O_WRONLY | O_CLOEXEC));
   if (file.valid()) {
-    [[maybe_unused]] const ssize_t written = write(file.get(), read_ahead_kib.data(), read_ahead_kib.size());
+    const std::string kib = std::to_string(bytes / 1024);
+    [[maybe_unused]] const ssize_t written = write(file.get(), kib.data(), kib.size());
   }
 }
 
@@ -60,11 +58,11 @@ class SignalsBlocked {
 
 }  // namespace
 
-std::jthread watch_readiness(std::string mountpoint, std::function<void()> on_ready) {
+std::jthread watch_readiness(std::string mountpoint, std::uint32_t read_ahead, std::function<void()> on_ready) {
   const SignalsBlocked blocked;
-  return std::jthread([mountpoint = std::move(mountpoint), on_ready = std::move(on_ready)] {
+  return std::jthread([mountpoint = std::move(mountpoint), read_ahead, on_ready = std::move(on_ready)] {
     if (answers(mountpoint)) {
-      raise_read_ahead(mountpoint);
+      set_read_ahead(mountpoint, read_ahead);
       on_ready();
     }
   });

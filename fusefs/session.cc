@@ -94,14 +94,14 @@ Result<Session> Session::mount(RequestContext& context, const MountSettings& set
   if (!handle || fuse_session_mount(handle.get(), mountpoint.c_str()) != 0) {
     return mount_failed(capture.text(), mountpoint);
   }
-  return Session(std::move(handle), mountpoint);
+  return Session(std::move(handle), mountpoint, settings.max_readahead);
 }
 
 Result<void> Session::run(const std::function<Result<void>()>& prepare, const std::function<void()>& on_ready) {
   if (fuse_set_signal_handlers(handle_.get()) != 0) {
     return std::unexpected(make_error(ErrorKind::io, "can't set signal handlers").in(mountpoint_));
   }
-  const std::jthread readiness = watch_readiness(mountpoint_, on_ready);
+  const std::jthread readiness = watch_readiness(mountpoint_, read_ahead_, on_ready);
   const LoopConfig config = loop_config();
   auto prepared = prepare();
   const int ended = prepared ? fuse_session_loop_mt(handle_.get(), config.get()) : 0;

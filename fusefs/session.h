@@ -33,10 +33,12 @@ class Session {
   };
   using Handle = std::unique_ptr<fuse_session, Destroy>;
 
-  Session(Handle handle, std::string mountpoint) : handle_(std::move(handle)), mountpoint_(std::move(mountpoint)) {}
+  Session(Handle handle, std::string mountpoint, std::uint32_t read_ahead)
+      : handle_(std::move(handle)), mountpoint_(std::move(mountpoint)), read_ahead_(read_ahead) {}
 
   Handle handle_;
   std::string mountpoint_;
+  std::uint32_t read_ahead_;  ///< bytes
   bool was_unmounted_ = false;
 };
 

@@ -19,6 +19,7 @@ from suite.processes import Cost, timed, timed_tar
 from suite.reading import State, prepare
 
 MORE = 1.25  # times the data: what the kernel reads ahead into holes, and blocks of metadata
+NO_READ_AHEAD = ("-o", "max_readahead=0")
 
 
 @dataclass
@@ -61,7 +62,8 @@ def sparseness(context: Context) -> list[Row]:
     if chain.flat is None:
         flatten(chain)
         timed("fallocate", "--dig-holes", chain.flat)
-    peers = readers_for(context.qchain, (StorageDaemon, QemuNbd, Native))
+    usual, *others = readers_for(context.qchain, (StorageDaemon, QemuNbd, Native))
+    peers = [usual, Qchain(context.qchain, NO_READ_AHEAD), *others]
     out = context.folder / "copied.raw"
     try:
         return [row for program in programs(chain) for row in _rows(context, program, chain, peers, out)]
@@ -98,8 +100,9 @@ def _rows(context: Context, program: Program, chain: Chain, peers: list[Peer], o
 
 
 def _per_byte(program: Program, what: str, only_data: bool) -> Row:
+    ours = (Qchain.name, " ".join((Qchain.name, *NO_READ_AHEAD)))
     row = Row(f"{program.name}: bytes {what} for a byte of data", "x",
-              [Target(1, limit=MORE)] if only_data else [], higher_is_better=False)
+              [Target(1, limit=MORE, subject=who) for who in ours] if only_data else [], higher_is_better=False)
     if not only_data:
         row.note = "it reads holes too, of whatever file: see the flat file's column"
     return row

@@ -65,14 +65,15 @@ class Native(Peer):
 class Qchain(Peer):
     name = "qchain"
 
-    def __init__(self, program: Path):
-        self.program = program
+    def __init__(self, program: Path, options: tuple[str, ...] = ()):
+        self.program, self.options = program, options
+        self.name = " ".join((Qchain.name, *options))
 
     @contextmanager
     def serve(self, chain: Chain, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            answer = run(self.program, "mount", "--output=json", chain.active, folder)
+            answer = run(self.program, "mount", "--output=json", *self.options, chain.active, folder)
             yield Served(folder / "disk.raw", [json.loads(answer)["pid"]])
         finally:
             _unmount(folder)

@@ -10,6 +10,7 @@
 #include "tests/mount/file_reader.h"
 #include "tests/mount/mounted_chain.h"
 #include "tests/support/files.h"
+#include "tests/support/page_cache.h"
 #include "tests/support/qemu.h"
 
 namespace qchain::test {
@@ -116,6 +117,18 @@ TEST_F(MountedBytes, CanBeReadDirectly) {
 TEST_F(MountedBytes, AreRightWithSmallRequests) {
   const MountedChain mounted(files_.top(), dir_ / "mnt", {"-o", "max_read=4096"});
   EXPECT_TRUE(equal_bytes(expected_, read_file(mounted / "disk.raw")));
+}
+
+TEST_F(MountedBytes, AreReadAheadOnlyAsFarAsAllowed) {
+  constexpr std::uint64_t page = 4096;
+  const auto cached_after_two_pages = [this](const Arguments& options) {
+    const MountedChain mounted(files_.top(), dir_ / "mnt", options);
+    const FileReader file(mounted / "disk.raw");
+    EXPECT_TRUE(is_expected(file, 0, page) && is_expected(file, page, page));
+    return cached_share(mounted / "disk.raw", expected_.size()) * static_cast<double>(expected_.size() / page);
+  };
+  EXPECT_GT(cached_after_two_pages({}), 4) << "else the test shows nothing";
+  EXPECT_LE(cached_after_two_pages({"-o", "max_readahead=0"}), 2);
 }
 
 TEST_F(MountedBytes, HaveTheHolesThatQemuMaps) {

@@ -50,6 +50,12 @@ TEST(MountOptionList, KnowsDirectIo) {
   EXPECT_EQ(settings->caching, Caching::direct);
 }
 
+TEST(MountOptionList, LimitsTheReadAhead) {
+  const auto settings = parse("max_readahead=0");
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->max_readahead, 0U);
+}
+
 TEST(MountOptionList, KeepsEscapedCommasTogether) {
   const auto settings = parse(R"(fsname=a\,b\\c)");
   ASSERT_TRUE(settings);
@@ -69,8 +75,9 @@ TEST_P(RefusedOption, IsAnErrorThatNamesIt) {
 
 INSTANTIATE_TEST_SUITE_P(All, RefusedOption,
                          testing::Values("rw", "nonsense", "uid=", "uid=-1", "uid=4294967296", "uid=1x", "gid=a",
-                                         "umask=9", "max_read=0", "max_read=5000", "max_read=2097152", "nonsense=1",
-                                         "uid", "allow_other=1", "fd=3", "rootmode=40000"));
+                                         "umask=9", "max_read=0", "max_read=5000", "max_read=2097152",
+                                         "max_readahead=-1", "max_readahead=4294967296", "nonsense=1", "uid",
+                                         "allow_other=1", "fd=3", "rootmode=40000"));
 
 }  // namespace
 }  // namespace qchain::fusefs
