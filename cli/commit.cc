@@ -100,8 +100,8 @@ Result<bool> check_base(const CommitCommandOptions& options, const CommitReport&
   return check.good();
 }
 
-Result<ExitStatus> go_on(const CommitCommandOptions& options, const CommitReport& report, const Interrupts& interrupts,
-                         Io& io) {
+Result<ExitStatus> check_and_retire(const CommitCommandOptions& options, const CommitReport& report,
+                                    const Interrupts& interrupts, Io& io) {
   FileRecordStore records(report.anchor);
   CommitProgress progress(io, options.progress);
   CompareOptions how;
@@ -116,6 +116,19 @@ Result<ExitStatus> go_on(const CommitCommandOptions& options, const CommitReport
     print_retirement(QC_TRY(retire(records, how, options.scan)), options.output, io.out);
   }
   return ExitStatus::done;
+}
+
+/// The merge itself is done, whatever becomes of what follows it.
+Result<ExitStatus> go_on(const CommitCommandOptions& options, const CommitReport& report, const Interrupts& interrupts,
+                         Io& io) {
+  auto status = check_and_retire(options, report, interrupts, io);
+  if (!status && status.error().kind == ErrorKind::interrupted) {
+    return std::unexpected(std::move(status)
+                               .error()
+                               .in(report.record.base.path)
+                               .advise("the layers are merged into it; run the same command again to go on"));
+  }
+  return status;
 }
 
 Result<ExitStatus> commit_command(const CommitCommandOptions& options, Io& io) {

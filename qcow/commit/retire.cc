@@ -109,11 +109,13 @@ bool was_verified_live(const CommitRecord& record) {
 }
 
 /// What the disk has counts, not the page cache: there is no other copy afterwards.
-Result<void> verify_before(RecordStore& records, const FileIdentity& base, const CompareOptions& options) {
-  ReadBackGate base_from_disk(base);
+Result<void> verify_before(RecordStore& records, const RecordedFile& base, const CompareOptions& options) {
+  ReadBackGate base_from_disk(base.identity);
   const CommitCheck check = QC_TRY(verify_commit(records, base_from_disk, options));
   if (!check.good()) {
-    return fail(ErrorKind::refused, "the base does not read as the overlays that were merged into it");
+    return std::unexpected(make_error(ErrorKind::refused, "it does not read as the overlays that were merged into it")
+                               .in(base.path)
+                               .advise("nothing was deleted; qchain verify tells where they differ"));
   }
   const auto record = QC_TRY(records.load());
   if (record && record->whole && record->whole->differs) {
@@ -138,7 +140,7 @@ Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
   }
   // Cut off half-way, the layers can't be compared any more, but the base must still be what they were.
   if (!was_verified_live(*record) && (!was_cut_off(*record) || record->content)) {
-    QC_TRY(verify_before(records, record->base.identity, options));
+    QC_TRY(verify_before(records, record->base, options));
     record = QC_TRY(records.load());
   }
   QC_TRY(check_users(*record, folders));

@@ -31,6 +31,16 @@ Result<CommitRecord> finished_record(RecordStore& records) {
   return *std::move(record);
 }
 
+Result<void> expect_same_file(const RecordedFile& base) {
+  struct stat status{};
+  if (::stat(base.path.c_str(), &status) != 0 ||
+      FileIdentity{.device = status.st_dev, .inode = status.st_ino} != base.identity) {
+    return std::unexpected(
+        make_error(ErrorKind::refused, "not the file any more that the layers were merged into").in(base.path));
+  }
+  return {};
+}
+
 bool layers_are_there(const CommitRecord& record) {
   return record.state != CommitState::retired && std::ranges::all_of(record.merged, [](const RecordedFile& file) {
            struct stat status{};
@@ -150,6 +160,7 @@ Result<CommitCheck> verify_moved(RecordStore& records, Gate& gate, const Compare
   if (!record.content) {
     return verify_commit(records, gate, options);
   }
+  QC_TRY(expect_same_file(record.base));
   CommitCheck check = QC_TRY(check_by_content(record, gate, options));
   if (!check.good()) {
     locate(check, record, gate, options);

@@ -37,7 +37,7 @@ struct CommitCheck {
 /// Reads back what was merged into the base of a finished commit, and checks it against the digest that was taken of it
 /// when it was read from the layers; where there is none (blocks were shared, the merge was cut off in between, or had
 /// too many runs), as verify_commit(). On a difference the merged layers, where they are there, tell its place. Notes
-/// `verified`, or takes it back. Errors: as verify_commit().
+/// `verified`, or takes it back. Errors: as verify_commit(); refused (another file has the base's name now).
 [[nodiscard]] Result<CommitCheck> verify_moved(RecordStore& records, Gate& gate, const CompareOptions& options);
 
 /// Reads the whole base of a finished commit and checks it against the digest that was taken of the whole view before

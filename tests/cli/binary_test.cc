@@ -85,8 +85,14 @@ class Signals : public Binary {
     Binary::TearDown();
   }
   static std::vector<std::string> signalled_copy(const std::string& name, const std::string& disposition) {
-    return lines_of(must_run({"python3", QCHAIN_CLI_TESTS "/signal_stalled_copy.py", QCHAIN_BINARY, "signals/image",
-                              "signals/out", name, disposition}));
+    return signalled(name, disposition, "Copy", {"copy", "--verbose", "signals/image", "signals/out"});
+  }
+  static std::vector<std::string> signalled(const std::string& name, const std::string& disposition,
+                                            const std::string& progress, const std::vector<std::string>& words) {
+    const std::string script = QCHAIN_CLI_TESTS "/signal_stalled.py";
+    std::vector<std::string> command{"python3", script, name, disposition, progress, QCHAIN_BINARY};
+    command.insert(command.end(), words.begin(), words.end());
+    return lines_of(must_run(command));
   }
   static std::size_t files() {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("signals"), {}));
@@ -101,6 +107,24 @@ TEST_F(Signals, stop_a_copy_that_says_how_to_go_on_and_leaves_nothing) {
                                      "again to start anew"));
     EXPECT_EQ(files(), 1U) << "the image alone: neither the output nor a temporary file";
   }
+}
+
+TEST_F(Signals, stop_the_reading_back_of_a_commit_that_says_how_to_go_on) {
+  resize_file("signals/image", std::uint64_t{16} << 30);
+  create_overlay("signals/top.qcow2", "image", "raw");
+  std::vector<std::string> zeros;  // read back in many steps
+  for (int gibibyte = 0; gibibyte < 16; ++gibibyte) {
+    zeros.push_back("write -z " + std::to_string(gibibyte) + "G 1G");
+  }
+  qemu_io("signals/top.qcow2", zeros);
+  must_run({QCHAIN_BINARY, "commit", "signals/top.qcow2"});
+  const std::vector<std::string> verify{"commit", "--verify", "--verbose", "signals/top.qcow2"};
+  const std::string image = std::filesystem::absolute("signals/image");
+  EXPECT_THAT(signalled("INT", "default", "Verify", verify),
+              testing::ElementsAre("status 130", "qchain: " + image +
+                                                     ": interrupted; the layers are merged into it; run the same "
+                                                     "command again to go on"));
+  EXPECT_THAT(must_run({QCHAIN_BINARY, "commit", "--verify", "signals/top.qcow2"}), HasSubstr("same"));
 }
 
 TEST_F(Signals, that_the_caller_ignores_stay_ignored) {

@@ -7,14 +7,14 @@
 
 namespace qchain::test {
 
-TempDir* SampleChain::folder_ = nullptr;
+TempDir* SampleChain::shared_folder = nullptr;
 
 std::string SampleChain::path(std::string_view name) {
-  return *folder_ / name;
+  return *shared_folder / name;
 }
 
 void SampleChain::SetUpTestSuite() {
-  folder_ = new TempDir;
+  shared_folder = new TempDir;
   make_hole_file(path("base.raw"), 8 << 20);
   qemu_io(path("base.raw"), {"write -P 0x11 0 64k"}, "raw");
   create_qcow2(path("a.qcow2"), {.options = {}, .backing = "base.raw", .backing_format = "raw", .size = 6 << 20});
@@ -29,13 +29,13 @@ void SampleChain::SetUpTestSuite() {
 }
 
 void SampleChain::TearDownTestSuite() {
-  delete folder_;
-  folder_ = nullptr;
+  delete shared_folder;
+  shared_folder = nullptr;
 }
 
 void SampleChain::SetUp() {
   before_ = std::filesystem::current_path();
-  std::filesystem::current_path(folder_->path());
+  std::filesystem::current_path(shared_folder->path());
 }
 
 void SampleChain::TearDown() {

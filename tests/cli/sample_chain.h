@@ -22,7 +22,7 @@ class SampleChain : public testing::Test {
   [[nodiscard]] static std::string path(std::string_view name);
 
  private:
-  static TempDir* folder_;
+  static TempDir* shared_folder;
   std::string before_;
 };
 

@@ -123,6 +123,18 @@ TEST_F(VerifyMoved, AShorterBaseIsADifference) {
   EXPECT_FALSE(check().good());
 }
 
+TEST_F(VerifyMoved, AnotherFileThatTookTheBasesNameIsNotTheBase) {
+  commit_all();
+  const std::string elsewhere = dir / "elsewhere.raw";
+  std::filesystem::rename(base, elsewhere);
+  std::filesystem::copy_file(elsewhere, base);
+  FileRecordStore records(base);
+  ReadBackGate gate;
+  const auto refused = verify_moved(records, gate, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::refused) << describe(refused.error());
+}
+
 TEST_F(VerifyMoved, OneBitInManyZerosThatAreStoredCountsInEveryRun) {
   constexpr std::uint64_t size = 64 << 20;
   resize_file(base, size);

@@ -1,4 +1,6 @@
-"""Sends a signal to a copy that is surely under way: signal_stalled_copy.py QCHAIN IMAGE OUT SIGNAL default|ignored
+"""Sends a signal to work that is surely under way: signal_stalled.py SIGNAL default|ignored NAME QCHAIN WORD...
+
+NAME is what its progress lines begin with that it stalls in.
 
 Its progress lines go to a pipe with room for one line only, so it stalls at the second one until the signal has reached
 it. Prints the exit status and the last line of stderr."""
@@ -11,8 +13,9 @@ import sys
 import termios
 import time
 
-qchain, image, out, name, disposition = sys.argv[1:]
-first_line = b"Copy: [  0 %]\n"
+name, disposition, work, *command = sys.argv[1:]
+before = b"Block Commit: [100 %]\n" if work == "Verify" else b""
+first_line = before + f"{work}: [  0 %]\n".encode()
 
 reader, writer = os.pipe()
 room = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
@@ -39,12 +42,12 @@ def no_signal_pending(pid):
 
 number = getattr(signal, "SIG" + name)
 signal.signal(number, signal.SIG_IGN if disposition == "ignored" else signal.SIG_DFL)
-copy = subprocess.Popen([qchain, "copy", "--verbose", image, out], stderr=writer, stdout=subprocess.DEVNULL)
+worker = subprocess.Popen(command, stderr=writer, stdout=subprocess.DEVNULL)
 os.close(writer)
 wait_until(lambda: bytes_in_pipe() == room)
-copy.send_signal(number)
-wait_until(lambda: no_signal_pending(copy.pid))
+worker.send_signal(number)
+wait_until(lambda: no_signal_pending(worker.pid))
 with os.fdopen(reader, "rb") as rest:
     lines = rest.read().splitlines()
-print("status", copy.wait())
+print("status", worker.wait())
 print(lines[-1].decode())
