@@ -10,35 +10,48 @@ from suite.groups import GROUPS
 from suite.measure import Row, Target, say, verdict
 from suite.peers import Native
 from suite.processes import Failed
-from suite.report import Result, load, machine_line, markdown, number, table
+from suite.report import Result, load, markdown, number, table
 
 CHARTS = {"mount": "Reading through the mount (longer is better)",
           "move": "Commit and copy", "depth": "The same content in more and more layers"}
 HEADLINE = {"mount": ["sequential 1 MiB, all cold", "sequential 1 MiB, layers cached", "sequential 1 MiB, read again",
                       "random 4 KiB, 1 reader, layers cached", "random 4 KiB, depth 32, layers cached"],
-            "move": ["commit of 3 layers, cold, flushed", "copy to a raw file, cold, flushed"],
+            "move": ["commit of 3 layers, cold, flushed", "commit of 3 layers, layers in memory, flushed",
+                     "copy to a raw file, cold, flushed"],
             "verify": ["verify a chain against a raw file, cached"]}
+HEADLINE_COLUMNS = ["", "qchain", "best of QEMU", "times better", "target"]
+HEAD = ["# Results", "Written by `bench/run --publish`.",
+        "A figure is the median of the rounds, with the least and the most; what it means is said in "
+        "[performance.md](performance.md). Floors and aims are what the project set itself."]
+MEASURED_BY = re.compile(r"^`bench/run (\w+)`", re.MULTILINE)
 BLOCK = re.compile(r"(<!-- bench:headline -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
 def publish(folder: Path, root: Path) -> None:
-    """docs/performance-results.md, docs/bench-*.svg and the block in README.md, of all groups that `folder` holds."""
+    """docs/performance-results.md, docs/bench-*.svg and the block in README.md, of the groups that `folder` holds; what
+    was published of others stays."""
     there = [folder / f"{group.name}.json" for group in GROUPS]
     results = [load(path) for path in there if path.exists()]
     if not results:
         raise Failed(f"{folder} holds no results: run bench/run first")
-    facts = results[0].facts
-    pages = ["# Results", f"Written by `bench/run --publish`. The machine: {machine_line(facts)}.",
-             "A figure is the median of the rounds, with the least and the most; what it means is said in "
-             "[performance.md](performance.md). Floors and aims are what the project set itself.", markdown(results)]
-    (root / "docs/performance-results.md").write_text("\n\n".join(pages) + "\n")
+    page = root / "docs/performance-results.md"
+    page.write_text("\n\n".join([*HEAD, *_sections(page.read_text(), results)]) + "\n")
     for result in results:
         if result.group in CHARTS:
             rows = [row for row in result.rows if _is_drawn(row)]
             (root / f"docs/bench-{result.group}.svg").write_text(chart(CHARTS[result.group], rows))
     readme = root / "README.md"
-    readme.write_text(BLOCK.sub(lambda found: found[1] + headline(results) + "\n" + found[2], readme.read_text()))
+    readme.write_text(BLOCK.sub(lambda found: found[1] + headline(results, found[0]) + "\n" + found[2],
+                                readme.read_text()))
     say("published in docs/ and README.md")
+
+
+def _sections(page: str, results: list[Result]) -> list[str]:
+    """A section for each group, of the newest results or as it is on the page."""
+    known = {found[1]: section.strip() for section in re.split(r"^(?=## )", page, flags=re.MULTILINE)
+             if (found := MEASURED_BY.search(section))}
+    known |= {result.group: markdown([result]) for result in results}
+    return [known[group.name] for group in GROUPS if group.name in known]
 
 
 def _is_drawn(row: Row) -> bool:
@@ -47,13 +60,17 @@ def _is_drawn(row: Row) -> bool:
     return row.higher_is_better and bool(row.series)
 
 
-def headline(results: list[Result]) -> str:
-    lines = []
+def headline(results: list[Result], before: str) -> str:
+    """The table in the README. `before`: as it is now; its lines of groups that were not measured stay."""
+    lines = {line.split(" | ")[0].removeprefix("| "): line for line in before.splitlines()}
     for result in results:
-        for row in result.rows:
-            if row.name in HEADLINE.get(result.group, []):
-                lines += [_headline(row, row.targets[0])]
-    return table(["", "qchain", "best of QEMU", "times better", "target"], lines)
+        lines |= {row.name: _line(_headline(row, row.targets[0])) for row in result.rows if row.targets}
+    names = [name for group in GROUPS for name in HEADLINE.get(group.name, []) if name in lines]
+    return "\n".join([table(HEADLINE_COLUMNS, []), *[lines[name] for name in names]])
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def _headline(row: Row, target: Target) -> list[str]:

@@ -114,6 +114,7 @@ def markdown(results: list[Result]) -> str:
         parts.append(f"`bench/run {result.group}`: " + ", ".join(
             f"{key} {value}" for key, value in result.conditions.items()) + "; " + result.facts["date"] + ", commit "
             + result.facts["commit"] + ".")
+        parts.append(f"The machine: {machine_line(result.facts)}.")
         parts += [figures(rows) for rows in groups_of_rows(result.rows)]
         parts += [f"- {row.name}: {row.note}" for row in result.rows if row.note]
         parts += [text for text in (targets(result.rows), costs(result.rows)) if text]
