@@ -118,15 +118,12 @@ Result<ExitStatus> check_and_retire(const CommitCommandOptions& options, const C
   return ExitStatus::done;
 }
 
-/// The merge itself is done, whatever becomes of what follows it.
 Result<ExitStatus> go_on(const CommitCommandOptions& options, const CommitReport& report, const Interrupts& interrupts,
                          Io& io) {
   auto status = check_and_retire(options, report, interrupts, io);
-  if (!status && status.error().kind == ErrorKind::interrupted) {
-    return std::unexpected(std::move(status)
-                               .error()
-                               .in(report.record.base.path)
-                               .advise("the layers are merged into it; run the same command again to go on"));
+  if (!status) {
+    return std::unexpected(
+        cut_off_after_merge(std::move(status).error(), report.record.base.path, options.retire ? "retire" : "verify"));
   }
   return status;
 }

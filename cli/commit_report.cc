@@ -314,4 +314,12 @@ void print_retirement(const Retirement& retirement, OutputStyle style, std::ostr
   }
 }
 
+Error cut_off_after_merge(Error error, const std::string& base, std::string_view command) {
+  if (error.kind != ErrorKind::interrupted) {
+    return error;
+  }
+  return std::move(error).in(base).advise(
+      fmt::format("the layers are merged into it; qchain {} on it goes on", command));
+}
+
 }  // namespace qchain::cli

@@ -3,6 +3,7 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cli/options.h"
 #include "qcow/commit/commit.h"
@@ -21,5 +22,9 @@ void print_comparison(const std::string& target, const Comparison& comparison, c
                       OutputStyle style, std::ostream& out);
 void print_digest(const std::string& image, const DiskDigest& digest, OutputStyle style, std::ostream& out);
 void print_retirement(const Retirement& retirement, OutputStyle style, std::ostream& out);
+
+/// The error of what follows a merge that is done: an interruption says which command goes on. The same commit might
+/// merge again, where the chain does not show that it is done.
+[[nodiscard]] Error cut_off_after_merge(Error error, const std::string& base, std::string_view command);
 
 }  // namespace qchain::cli

@@ -99,7 +99,11 @@ Result<ExitStatus> retire_merged(const CommitCommandOptions& options, const live
   CompareOptions how;
   how.progress = progress.of("Verify");
   how.stop = std::move(stop);
-  print_retirement(QC_TRY(retire(records, how, options.scan)), options.output, io.out);
+  auto retirement = retire(records, how, options.scan);
+  if (!retirement) {
+    return std::unexpected(cut_off_after_merge(std::move(retirement).error(), report.record.base.path, "retire"));
+  }
+  print_retirement(*retirement, options.output, io.out);
   return ExitStatus::done;
 }
 

@@ -11,7 +11,7 @@ namespace qchain {
 struct FileOrderOptions {
   unsigned threads = 16;  ///< at least 1; each has a batch in memory
   CacheUse cache = CacheUse::pass_by;
-  const PastCache* past = nullptr;  ///< for pass_by; null: files are opened as they come
+  const PastCache* past = nullptr;  ///< for what is read past it; null: files are opened as they come
   // NOLINTNEXTLINE(readability-redundant-member-init): so that designated initialisers may leave it out
   std::stop_token stop = {};  ///< asks to stop between two batches
 };

@@ -16,8 +16,9 @@ EarlierKeeping earlier_keeping(const std::optional<CommitRecord>& earlier, const
   keeping.base_is_the_same = earlier->base == now.base;
   // Cut off between its last note and its end, a commit of all layers is run once more: the chain does not show that
   // it is done.
-  const bool is_repeated = earlier->state == CommitState::done && earlier->merged == now.merged && earlier->kept &&
-                           is_file_as_recorded(earlier->kept->file);
+  const bool is_done = earlier->state == CommitState::done || earlier->state == CommitState::verified;
+  const bool is_repeated =
+      is_done && earlier->merged == now.merged && earlier->kept && is_file_as_recorded(earlier->kept->file);
   if (keeping.begun || is_repeated) {
     keeping.kept = earlier->kept;
   }

@@ -110,12 +110,13 @@ bool was_verified_live(const CommitRecord& record) {
 
 /// What the disk has counts, not the page cache: there is no other copy afterwards.
 Result<void> verify_before(RecordStore& records, const RecordedFile& base, const CompareOptions& options) {
+  QC_TRY(expect_in_place(base));
   ReadBackGate base_from_disk(base.identity);
   const CommitCheck check = QC_TRY(verify_commit(records, base_from_disk, options));
   if (!check.good()) {
     return std::unexpected(make_error(ErrorKind::refused, "it does not read as the overlays that were merged into it")
                                .in(base.path)
-                               .advise("nothing was deleted; qchain verify tells where they differ"));
+                               .advise("nothing more is deleted; keep what is left of them"));
   }
   const auto record = QC_TRY(records.load());
   if (record && record->whole && record->whole->differs) {

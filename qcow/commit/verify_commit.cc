@@ -31,16 +31,6 @@ Result<CommitRecord> finished_record(RecordStore& records) {
   return *std::move(record);
 }
 
-Result<void> expect_same_file(const RecordedFile& base) {
-  struct stat status{};
-  if (::stat(base.path.c_str(), &status) != 0 ||
-      FileIdentity{.device = status.st_dev, .inode = status.st_ino} != base.identity) {
-    return std::unexpected(
-        make_error(ErrorKind::refused, "not the file any more that the layers were merged into").in(base.path));
-  }
-  return {};
-}
-
 bool layers_are_there(const CommitRecord& record) {
   return record.state != CommitState::retired && std::ranges::all_of(record.merged, [](const RecordedFile& file) {
            struct stat status{};
@@ -104,8 +94,9 @@ Result<CommitCheck> check_by_content(const CommitRecord& record, Gate& gate, con
   const View base({.chain = chain, .base = 0, .top = chain.depth() - 1}, ViewCaches{});
   CommitCheck check{.by = CheckedBy::digest, .comparison = {}, .whole = {}, .difference = {}};
   check.comparison.compared = record.content->bytes();
-  check.digest_agrees = QC_TRY(
-      still_reads_as(base, *record.content, {.threads = readers, .progress = options.progress, .stop = options.stop}));
+  check.digest_agrees = QC_TRY(still_reads_as(
+      base, *record.content,
+      {.threads = readers, .cache = CacheUse::from_disk, .progress = options.progress, .stop = options.stop}));
   return check;
 }
 
@@ -144,6 +135,16 @@ void locate(CommitCheck& check, const CommitRecord& record, Gate& gate, CompareO
 
 }  // namespace
 
+Result<void> expect_in_place(const RecordedFile& base) {
+  struct stat status{};
+  if (::stat(base.path.c_str(), &status) != 0 ||
+      FileIdentity{.device = status.st_dev, .inode = status.st_ino} != base.identity) {
+    return std::unexpected(
+        make_error(ErrorKind::refused, "not the file any more that the layers were merged into").in(base.path));
+  }
+  return {};
+}
+
 Result<CommitCheck> verify_commit(RecordStore& records, Gate& gate, const CompareOptions& options) {
   const CommitRecord loaded = QC_TRY(finished_record(records));
   if (!layers_are_there(loaded)) {
@@ -160,7 +161,7 @@ Result<CommitCheck> verify_moved(RecordStore& records, Gate& gate, const Compare
   if (!record.content) {
     return verify_commit(records, gate, options);
   }
-  QC_TRY(expect_same_file(record.base));
+  QC_TRY(expect_in_place(record.base));
   CommitCheck check = QC_TRY(check_by_content(record, gate, options));
   if (!check.good()) {
     locate(check, record, gate, options);

@@ -27,6 +27,9 @@ struct CommitCheck {
   [[nodiscard]] bool good() const noexcept { return comparison.same() && digest_agrees; }
 };
 
+/// The file at the base's path is still the one that was merged into. Errors: refused.
+[[nodiscard]] Result<void> expect_in_place(const RecordedFile& base);
+
 /// Checks the base of a finished commit: against the merged layers where they are there, else against the digest of
 /// what was merged. Notes `verified` in the record, or takes it back, and the
 /// digest where there was none. Opens all through `gate`.

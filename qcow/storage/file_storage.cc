@@ -54,7 +54,7 @@ Result<std::shared_ptr<const FileStorage>> FileStorage::adopt(UniqueFd fd, std::
   storage->size_ = size;
   storage->identity_ = {.device = status.st_dev, .inode = status.st_ino};
   storage->facts_ = facts_of(status);
-  storage->knows_holes_ = S_ISREG(status.st_mode);
+  storage->is_regular_ = S_ISREG(status.st_mode);
   return storage;
 }
 
@@ -96,7 +96,7 @@ Result<StoredRun> FileStorage::run_at(std::uint64_t offset, std::uint64_t end) c
     return StoredRun{range_between(offset, end), false};
   }
   const StoredRun all_data{range_between(offset, std::min(end, size_)), true};
-  if (!knows_holes_) {
+  if (!is_regular_) {
     return all_data;
   }
   const off_t data = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
@@ -135,7 +135,7 @@ SharedStorage FileStorage::past_cache() const {
 }
 
 bool FileStorage::is_in_memory(Range range) const noexcept {
-  return cached_bytes(fd_.get(), range).value_or(0) * 2 > range.length;
+  return is_regular_ && cached_bytes(fd_.get(), range).value_or(0) >= range.length;
 }
 
 void FileStorage::will_need(Range range) const noexcept {

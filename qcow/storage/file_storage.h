@@ -41,7 +41,7 @@ class FileStorage final : public Storage {
   std::uint64_t size_ = 0;
   FileIdentity identity_;
   StorageFacts facts_;
-  bool knows_holes_ = false;  ///< a regular file; a block device is all data
+  bool is_regular_ = false;  ///< else a block device, which is all data
 };
 
 }  // namespace qchain

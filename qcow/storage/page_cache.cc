@@ -1,5 +1,6 @@
 #include "qcow/storage/page_cache.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -11,7 +12,7 @@
 namespace qchain {
 namespace {
 
-constexpr std::uint64_t page = 4096;
+constexpr std::uint64_t smallest_page = 4096;
 constexpr std::uint64_t most = std::uint64_t{16} << 20;
 
 /// What cachestat(2) is asked, and what it answers.
@@ -27,15 +28,21 @@ struct CachedPages {
   std::uint64_t recently_evicted;
 };
 
+std::uint64_t page_size() {
+  return static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 Range whole_pages(Range range) {
+  const std::uint64_t page = page_size();
   const std::uint64_t start = align_down(range.start, page);
   return {start, std::min(align_up(range.end(), page) - start, most)};
 }
 
-/// Of others' files mincore(2) says that all is there.
+/// Of files that are not this user's, and that it may not write, mincore(2) says that all is there.
 bool is_told_the_truth(int descriptor) {
   struct stat status{};
-  return ::geteuid() == 0 || (::fstat(descriptor, &status) == 0 && status.st_uid == ::geteuid());
+  return (::fstat(descriptor, &status) == 0 && status.st_uid == ::geteuid()) ||
+         ::faccessat(descriptor, "", W_OK, AT_EACCESS | AT_EMPTY_PATH) == 0;
 }
 
 }  // namespace
@@ -47,7 +54,7 @@ std::optional<std::uint64_t> cached_bytes_by_cachestat(int descriptor, Range ran
   if (pages.empty() || ::syscall(cachestat_call, descriptor, &asked, &answer, 0) != 0) {  // length 0: up to the end
     return std::nullopt;
   }
-  return answer.cached * page;
+  return answer.cached * page_size();
 }
 
 std::optional<std::uint64_t> cached_bytes_by_mincore(int descriptor, Range range) noexcept {
@@ -59,11 +66,11 @@ std::optional<std::uint64_t> cached_bytes_by_mincore(int descriptor, Range range
   if (mapped == MAP_FAILED) {
     return std::nullopt;
   }
-  std::array<unsigned char, most / page> there{};
+  std::array<unsigned char, most / smallest_page> there{};
   const bool told = ::mincore(mapped, pages.length, there.data()) == 0;
   ::munmap(mapped, pages.length);
   const auto count = std::ranges::count_if(there, [](unsigned char flags) { return (flags & 1U) != 0; });
-  return told ? std::optional(static_cast<std::uint64_t>(count) * page) : std::nullopt;
+  return told ? std::optional(static_cast<std::uint64_t>(count) * page_size()) : std::nullopt;
 }
 
 std::optional<std::uint64_t> cached_bytes(int descriptor, Range range) noexcept {

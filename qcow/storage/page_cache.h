@@ -7,7 +7,7 @@
 
 namespace qchain {
 
-/// cachestat(2), of all processors; not in Debian 12's headers.
+/// cachestat(2), on x86-64, arm64 and most others; not in Debian 12's headers.
 inline constexpr int cachestat_call = 451;
 
 /// How many bytes of a range of an open file the page cache holds, in whole pages: as many as there are, or more by

@@ -57,7 +57,8 @@ class Storage {
   /// A hint that `range` is read soon. Never fails, never blocks for long.
   virtual void will_need(Range range) const noexcept = 0;
 
-  /// Most of `range` is in the page cache: read() gives it sooner than the disk does. False where that can't be told.
+  /// All of `range` is in the page cache of a file: read() gives it without the disk. False where that can't be told,
+  /// and of block devices, whose sectors others may have written since by another way.
   [[nodiscard]] virtual bool is_in_memory(Range /*range*/) const noexcept { return false; }
 
   /// Descriptor for the kernel's own copies (FICLONERANGE, copy_file_range, splice), or -1. Owned by this object.

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "qcow/commit/retire.h"
+#include "qcow/commit/verify_commit.h"
 #include "tests/commit/run_commit.h"
 #include "tests/support/files.h"
 #include "tests/support/loop_xfs.h"
@@ -88,6 +89,19 @@ TEST_F(KeepBase, ByCopyHoldsTheOldBaseWithItsHolesAndMode) {
   ASSERT_TRUE(report->record.kept);
   EXPECT_TRUE(report->record.kept->complete);
   EXPECT_EQ(report->record.kept->file.path, kept);
+}
+
+TEST_F(KeepBase, AFinishedCommitOfAllLayersMayBeSaidAgainAlsoOnceVerified) {
+  CommitRequest request = request_for(chain.b());
+  request.plan.keep = KeepRequest{.file = kept, .copy = CopyToKeep::allow};
+  ASSERT_TRUE(run_commit(request));
+  FileRecordStore records(chain.base());
+  FileGate gate(Locking::shared_read);
+  ASSERT_TRUE(verify_commit(records, gate, {}));
+  ASSERT_EQ(record_of(chain.base()).state, CommitState::verified);
+  const auto again = run_commit(request);
+  EXPECT_TRUE(again) << describe(again.error());
+  EXPECT_TRUE(same_bytes(chain.old_base, read_file(kept)));
 }
 
 TEST_F(KeepBase, AsAnExistingFileIsRefused) {

@@ -29,6 +29,11 @@ bool has_a_disk_below(const std::string& folder) {
   return ::statfs(folder.c_str(), &facts) == 0 && facts.f_type != TMPFS_MAGIC;
 }
 
+bool shows_its_cache(const std::string& folder) {
+  struct statfs facts{};
+  return ::statfs(folder.c_str(), &facts) == 0 && facts.f_type != TMPFS_MAGIC && facts.f_type != OVERLAYFS_SUPER_MAGIC;
+}
+
 void drop_from_cache(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   expect(::fsync(file.get()) == 0 && ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED) == 0, path);

@@ -163,6 +163,17 @@ TEST_F(Retire, CutOffAfterTheTopWasDeletedKeepsTheRestWhenTheBaseWasChanged) {
   EXPECT_TRUE(fs::exists(a));
 }
 
+TEST_F(Retire, CutOffAfterTheTopWasDeletedKeepsTheRestWhenAnotherFileTookTheBasesName) {
+  ASSERT_TRUE(base_is_good());
+  fs::remove(b);
+  fs::copy_file(chain.base(), chain / "copy");
+  fs::rename(chain / "copy", chain.base());
+  const auto retirement = retire_all();
+  ASSERT_FALSE(retirement);
+  EXPECT_EQ(retirement.error().kind, ErrorKind::refused) << describe(retirement.error());
+  EXPECT_TRUE(fs::exists(a));
+}
+
 TEST_F(Retire, WithoutTheTopTheDigestIsProofEnough) {
   fs::remove(b);
   flip_bit(chain.base(), 5000);
