@@ -19,7 +19,7 @@ from suite.processes import Cost, timed, timed_tar
 from suite.reading import State, prepare
 
 MORE = 1.25  # times the data: what the kernel reads ahead into holes, and blocks of metadata
-NO_READ_AHEAD = ("-o", "max_readahead=0")
+LITTLE_READ_AHEAD = ("-o", "max_readahead=16384")
 
 
 @dataclass
@@ -63,7 +63,7 @@ def sparseness(context: Context) -> list[Row]:
         flatten(chain)
         timed("fallocate", "--dig-holes", chain.flat)
     usual, *others = readers_for(context.qchain, (StorageDaemon, QemuNbd, Native))
-    peers = [usual, Qchain(context.qchain, NO_READ_AHEAD), *others]
+    peers = [usual, Qchain(context.qchain, LITTLE_READ_AHEAD), *others]
     out = context.folder / "copied.raw"
     try:
         return [row for program in programs(chain) for row in _rows(context, program, chain, peers, out)]
@@ -100,7 +100,7 @@ def _rows(context: Context, program: Program, chain: Chain, peers: list[Peer], o
 
 
 def _per_byte(program: Program, what: str, only_data: bool) -> Row:
-    ours = (Qchain.name, " ".join((Qchain.name, *NO_READ_AHEAD)))
+    ours = (Qchain.name, " ".join((Qchain.name, *LITTLE_READ_AHEAD)))
     row = Row(f"{program.name}: bytes {what} for a byte of data", "x",
               [Target(1, limit=MORE, subject=who) for who in ours] if only_data else [], higher_is_better=False)
     if not only_data:
