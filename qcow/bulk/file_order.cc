@@ -83,13 +83,9 @@ class Reading {
     return hand_over(pieces);
   }
 
-  [[nodiscard]] bool is_wanted_from_memory(const StoredBatch& batch) const {
-    return options_.cache == CacheUse::pass_by && batch.file->is_in_memory(batch.stored);
-  }
-
-  [[nodiscard]] Result<void> read(const StoredBatch& batch, std::uint64_t offset, MutableBytes into) const {
+  static Result<void> read(const StoredBatch& batch, std::uint64_t offset, MutableBytes into) {
     // Whatever speaks against reading past the cache, the usual way may do, or says what is wrong.
-    if (batch.past != nullptr && !is_wanted_from_memory(batch) && batch.past->read_padded(offset, into)) {
+    if (batch.past != nullptr && batch.past->read_padded(offset, into)) {
       return {};
     }
     return batch.file->read_padded(offset, into);
