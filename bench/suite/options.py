@@ -9,7 +9,7 @@ from pathlib import Path
 from suite.groups import GROUPS
 from suite.measure import GIB, MIB
 
-SIZES = {"64M": 64 * MIB, "128M": 128 * MIB, "256M": 256 * MIB, "1G": GIB, "4G": 4 * GIB}
+SIZES = {"64M": 64 * MIB, "128M": 128 * MIB, "256M": 256 * MIB, "1G": GIB, "2G": 2 * GIB, "4G": 4 * GIB}
 ALONE = ("ci", "publish")
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -32,10 +32,10 @@ def files_of(peer: Peer, chain: Chain) -> list:
 
 
 def prepare(peer: Peer, chain: Chain, state: State) -> None:
-    forget(chain.files + ([chain.flat] if chain.flat else []))
-    if state is not State.COLD:
-        pre_touch(chain.size + 256 * MIB)
-        remember(files_of(peer, chain))
+    if state is State.COLD:
+        forget(chain.files + ([chain.flat] if chain.flat else []))
+    else:
+        remember(files_of(peer, chain))  # what is cached already stays: reading all anew would take most of the time
     pre_touch(chain.size + 256 * MIB)
 
 
