@@ -17,9 +17,18 @@ struct CheckCommandOptions {
   ProgressStyle progress = ProgressStyle::automatic;
 };
 
+/// What keeps a layer from being looked at now, or by this user, says nothing about it.
+bool is_no_damage(ErrorKind kind) {
+  return kind == ErrorKind::locked || kind == ErrorKind::permission || kind == ErrorKind::refused ||
+         kind == ErrorKind::io;
+}
+
 Result<ExitStatus> check(const CheckCommandOptions& options, Io& io) {
   const Interrupts interrupts;  // before there are other threads
   const PartialChain opened = QC_TRY(open_what_can_be(options.source));
+  if (opened.below && is_no_damage(opened.below->kind)) {
+    return std::unexpected(*opened.below);
+  }
   ChainCheck result = check_surroundings(opened, QC_TRY(AllowedFolders::only(options.source.allow)));
   QC_TRY(confine(options.source, io, {.duty = sandbox::Duty::read}));
   {

@@ -27,6 +27,18 @@ LayerFacts facts_of(const Chain& chain, std::size_t position) {
 /// Most bytes of L2 tables that `info` reads for a chain: it has to be quick.
 constexpr std::uint64_t overlap_budget = std::uint64_t{16} << 20;
 
+/// Of all tables that a check would walk; the entries of bitmaps' and snapshots' tables are read as well.
+std::uint64_t bytes_of_tables(const LayerFacts& facts, const format::Header& header) {
+  std::uint64_t bytes = std::uint64_t{header.l1_entries} << header.cluster_bits;
+  for (const auto& snapshot : facts.snapshots) {
+    bytes += std::uint64_t{snapshot.l1_entries} << header.cluster_bits;
+  }
+  for (const auto& bitmap : facts.bitmaps) {
+    bytes += bitmap.table_entries * sizeof(std::uint64_t);
+  }
+  return bytes;
+}
+
 /// Looks for overlaps, active layer first, while the tables are small. What a guest writes to is no steady picture.
 void look_for_overlaps(std::vector<LayerFacts>& all) {
   std::uint64_t budget = overlap_budget;
@@ -35,7 +47,7 @@ void look_for_overlaps(std::vector<LayerFacts>& all) {
     if (header == nullptr || std::ranges::any_of(facts.holders, &LockHolder::writes)) {
       continue;
     }
-    const std::uint64_t tables = std::uint64_t{header->l1_entries} << header->cluster_bits;
+    const std::uint64_t tables = bytes_of_tables(facts, *header);
     if (tables > budget) {
       return;
     }

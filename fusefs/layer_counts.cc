@@ -26,6 +26,7 @@ void add(Ranges& ranges, Range range) {
 struct Decided {
   Ranges all;
   Ranges data;
+  bool is_hole = true;  ///< of one kind or the other, all of it
 };
 
 bool decides(const Extent& extent) {
@@ -45,6 +46,7 @@ Decided ask(const Image& image, Range range) {
     for (const Extent& extent : extents) {
       if (decides(extent)) add(decided.all, extent.range());
       if (is_stored(extent)) add(decided.data, extent.range());
+      decided.is_hole = decided.is_hole && extent.kind == ExtentKind::hole;
     }
     rest = range_between(extents.back().end(), rest.end());
   }
@@ -96,17 +98,43 @@ std::uint64_t longest(const Slice& slice) {
   return size;
 }
 
-void count(const Slice& slice, Range range, std::vector<std::uint64_t>& counts) {
+/// Whether there was anything but holes.
+bool count(const Slice& slice, Range range, std::vector<std::uint64_t>& counts) {
   Ranges stored;
   std::uint64_t bytes = 0;
+  bool found = false;
   for (std::size_t position = slice.base; position <= slice.top; ++position) {
     const Decided decided = ask(*slice.chain.layer(position).image, range);
+    found = found || !decided.is_hole;
     if (!decided.all.empty()) {
       stored = unite(subtract(stored, decided.all), decided.data);
       bytes = total(stored);
     }
     counts[position - slice.base] += bytes;
   }
+  return found;
+}
+
+/// Where the hole that the layer has at `start` ends.
+std::uint64_t end_of_hole(const Image& image, std::uint64_t start) {
+  Extents extents;
+  for (std::uint64_t position = start; position < image.size(); position = extents.back().end()) {
+    extents.clear();
+    image.map(range_between(position, image.size()), 1, extents);
+    if (extents.front().kind != ExtentKind::hole) {
+      return position;
+    }
+  }
+  return UINT64_MAX;
+}
+
+/// The end of the hole that all layers have there: it is one step, of whatever length.
+std::uint64_t end_of_hole(const Slice& slice, std::uint64_t start) {
+  std::uint64_t end = UINT64_MAX;
+  for (std::size_t position = slice.base; position <= slice.top && end > start; ++position) {
+    end = std::min(end, end_of_hole(*slice.chain.layer(position).image, start));
+  }
+  return end;
 }
 
 }  // namespace
@@ -114,8 +142,9 @@ void count(const Slice& slice, Range range, std::vector<std::uint64_t>& counts) 
 std::vector<std::uint64_t> count_stored_up_to_each(const Slice& slice) {
   std::vector<std::uint64_t> counts(slice.top - slice.base + 1);
   const std::uint64_t end = longest(slice);
-  for (std::uint64_t start = 0; start < end; start += stride) {
-    count(slice, range_between(start, std::min(start + stride, end)), counts);
+  for (std::uint64_t start = 0; start < end;) {
+    const Range range = range_between(start, std::min(start + stride, end));
+    start = count(slice, range, counts) ? range.end() : end_of_hole(slice, range.end());
   }
   return counts;
 }

@@ -1,6 +1,8 @@
 #include "fusefs/mbr.h"
 
 #include <algorithm>
+#include <set>
+#include <span>
 
 namespace qchain::fusefs {
 namespace {
@@ -23,19 +25,32 @@ BootEntry decode_entry(Bytes entry) {
   return {static_cast<std::uint8_t>(entry[4]), load_le32(entry, 8), load_le32(entry, 12)};
 }
 
-std::optional<BootRecord> decode_record(Bytes sector) {
+enum class StatusByte : std::uint8_t { must_fit, ignored };
+
+std::optional<BootRecord> decode_record(Bytes sector, StatusByte status) {
   if (sector[510] != std::byte{0x55} || sector[511] != std::byte{0xaa}) {
     return std::nullopt;
   }
   BootRecord record;
   for (std::size_t i = 0; i < record.size(); ++i) {
     const Bytes entry = sector.subspan(table_offset + i * entry_size, entry_size);
-    if ((entry[0] & std::byte{0x7f}) != std::byte{0}) {
+    if (status == StatusByte::must_fit && (entry[0] & std::byte{0x7f}) != std::byte{0}) {
       return std::nullopt;
     }
     record[i] = decode_entry(entry);
   }
   return record;
+}
+
+Result<std::optional<BootRecord>> read_record(const DiskReader& disk, std::uint64_t offset, StatusByte status) {
+  if (!fits(offset, mbr_sector, disk.size)) {
+    return std::nullopt;
+  }
+  std::array<std::byte, mbr_sector> sector{};
+  if (auto read = disk.read(offset, sector); !read) {
+    return std::unexpected(std::move(read).error());
+  }
+  return decode_record(sector, status);
 }
 
 // 32-bit sector numbers: nothing here can overflow 64 bits.
@@ -50,24 +65,33 @@ void add(std::vector<Partition>& out, std::uint32_t number, Range range, std::ui
   }
 }
 
-// Links of the list are relative to the extended partition, logical partitions to the record that names them.
-Result<void> add_logical(const DiskReader& disk, const BootEntry& extended, std::vector<Partition>& out) {
-  std::uint64_t next = 0;
-  for (std::size_t link = 0; link < max_logical; ++link) {
-    const std::uint64_t here = extended.first + next;
-    const auto record = QC_TRY(read_boot_record(disk, here * mbr_sector));
+/// The logical partitions that one record of the list names; the third and the fourth entry may hold anything.
+void add_logical(const BootRecord& record, std::uint64_t here, std::uint32_t& number, const DiskReader& disk,
+                 std::vector<Partition>& out) {
+  for (const BootEntry& entry : std::span(record).first<2>()) {
+    if (entry.used() && !entry.extended()) {
+      add(out, number++, bytes_of(entry, here), disk.size);
+    }
+  }
+}
+
+// Links of the list are relative to the extended partition, logical partitions to the record that names them. As Linux
+// has it: the list need not be in the order of the disk, and a record without a partition takes no number.
+Result<void> follow_list(const DiskReader& disk, const BootEntry& extended, std::vector<Partition>& out) {
+  std::uint32_t number = first_logical_number;
+  std::set<std::uint64_t> seen;
+  for (std::uint64_t here = extended.first; seen.size() < max_logical && seen.insert(here).second;) {
+    const auto record = QC_TRY(read_record(disk, here * mbr_sector, StatusByte::ignored));
     if (!record) {
       return {};
     }
-    const BootEntry& logical = (*record)[0];
-    if (logical.used() && !logical.extended()) {
-      add(out, first_logical_number + static_cast<std::uint32_t>(link), bytes_of(logical, here), disk.size);
-    }
-    const BootEntry& onward = (*record)[1];
-    if (!onward.used() || !onward.extended() || onward.first <= next) {
+    add_logical(*record, here, number, disk, out);
+    const auto* const onward =
+        std::ranges::find_if(*record, [](const BootEntry& entry) { return entry.used() && entry.extended(); });
+    if (onward == record->end()) {
       return {};
     }
-    next = onward.first;
+    here = extended.first + onward->first;
   }
   return {};
 }
@@ -75,14 +99,7 @@ Result<void> add_logical(const DiskReader& disk, const BootEntry& extended, std:
 }  // namespace
 
 Result<std::optional<BootRecord>> read_boot_record(const DiskReader& disk, std::uint64_t offset) {
-  if (!fits(offset, mbr_sector, disk.size)) {
-    return std::nullopt;
-  }
-  std::array<std::byte, mbr_sector> sector{};
-  if (auto read = disk.read(offset, sector); !read) {
-    return std::unexpected(std::move(read).error());
-  }
-  return decode_record(sector);
+  return read_record(disk, offset, StatusByte::must_fit);
 }
 
 bool is_protective(const BootRecord& record) noexcept {
@@ -99,7 +116,7 @@ Result<std::vector<Partition>> read_mbr(const DiskReader& disk, const BootRecord
   const auto* const extended =
       std::ranges::find_if(record, [](const BootEntry& entry) { return entry.used() && entry.extended(); });
   if (extended != record.end()) {
-    if (auto done = add_logical(disk, *extended, partitions); !done) {
+    if (auto done = follow_list(disk, *extended, partitions); !done) {
       return std::unexpected(std::move(done).error());
     }
   }

@@ -20,7 +20,7 @@ struct BootEntry {
 };
 using BootRecord = std::array<BootEntry, 4>;
 
-/// The boot record (master or extended) in the sector at `offset` of the disk; nothing if there is none: no signature,
+/// The master boot record in the sector at `offset` of the disk; nothing if there is none: no signature,
 /// past the end, or a status byte other than 0x00 and 0x80 (a file system's boot sector has code there).
 [[nodiscard]] Result<std::optional<BootRecord>> read_boot_record(const DiskReader& disk, std::uint64_t offset);
 

@@ -23,8 +23,7 @@ constexpr std::array handed_on_with_value{"context", "fscontext", "defcontext", 
 constexpr std::array said_already{"ro", "auto_unmount", ""};
 constexpr std::string_view known =
     "known: allow_other allow_root default_permissions uid= gid= umask= direct_io max_read= max_readahead= fsname= "
-    "subtype= ro "
-    "auto_unmount, and mount's flags";
+    "subtype= ro auto_unmount, and mount's flags";
 
 struct Option {
   std::string name;
@@ -62,8 +61,12 @@ Result<Number> number(const Option& option, int base) {
   std::uint64_t value = 0;
   const char* end = option.value.data() + option.value.size();
   const auto [stop, error] = std::from_chars(option.value.data(), end, value, base);
-  if (error != std::errc{} || stop != end || value > std::numeric_limits<Number>::max()) {
+  if (stop != end || stop == option.value.data()) {
     return bad(fmt::format("mount option '{}' needs a number", printable(option.name)));
+  }
+  constexpr Number most = std::numeric_limits<Number>::max();
+  if (error != std::errc{} || value > most) {
+    return bad(fmt::format("mount option '{}' is {} at the most", printable(option.name), most));
   }
   return static_cast<Number>(value);
 }

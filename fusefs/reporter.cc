@@ -40,7 +40,11 @@ void Reporter::unreadable(const UnreadablePlace& place, const Error& error) {
 }
 
 Reporter::Sink stderr_sink() {
-  return [](const std::string& line) { fmt::print(stderr, "qchain: {}\n", line); };
+  // Not by fmt::print: it throws where nobody reads any more, and the mount has to go on.
+  return [](const std::string& line) {
+    const std::string text = fmt::format("qchain: {}\n", line);
+    [[maybe_unused]] const std::size_t written = std::fwrite(text.data(), 1, text.size(), stderr);
+  };
 }
 
 Reporter::Sink syslog_sink() {

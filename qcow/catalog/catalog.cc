@@ -126,8 +126,29 @@ class Builder {
       } else {
         add_unreadable(request.path, image.error());
       }
+    } else {
+      try_other_name(known->second, request);
     }
     return known->second;
+  }
+
+  /// A relative name in a header means another file by each of the image's names, if they are in other folders. It is
+  /// listed by one that leads to a file.
+  void try_other_name(std::size_t index, const OpenRequest& request) {
+    const auto is_there = [](const BackingTarget& target) {
+      std::error_code error;
+      return std::filesystem::exists(target.path, error);
+    };
+    CatalogImage& entry = catalog_.images[index];
+    if (!below_[index] || is_there(*below_[index])) {
+      return;
+    }
+    const auto image = open_image(request, gate_, entry.facts->format);
+    const auto target = image ? resolve_backing(*(*image)->header(), request.path) : std::unexpected(image.error());
+    if (target && is_there(*target)) {
+      entry.file = request.path;
+      below_[index] = *target;
+    }
   }
 
   void add_sound(const std::string& path, const Image& image) {

@@ -132,13 +132,8 @@ Result<PartialChain> Chain::open_what_can_be(const std::string& image, Gate& gat
   return PartialChain{Chain(std::move(layers)), opened ? std::nullopt : std::optional(opened.error())};
 }
 
+// The index first: what headers call their backing files, others may have chosen.
 Result<std::size_t> Chain::find(std::string_view name) const {
-  for (std::size_t i = 0; i < depth(); ++i) {
-    const bool as_overlay_says = i + 1 < depth() && layer(i + 1).backing_reference == name;
-    if (layer(i).file == name || as_overlay_says) {
-      return i;
-    }
-  }
   if (const auto index = layer_index(name)) {
     if (*index >= 1 && *index <= depth()) {
       return *index - 1;
@@ -146,6 +141,12 @@ Result<std::size_t> Chain::find(std::string_view name) const {
     return std::unexpected(make_error(ErrorKind::invalid_argument, fmt::format("no layer has the index {}", *index))
                                .in(active().file)
                                .advise(fmt::format("its layers are 1 (the base) to {} (the active image)", depth())));
+  }
+  for (std::size_t i = 0; i < depth(); ++i) {
+    const bool as_overlay_says = i + 1 < depth() && layer(i + 1).backing_reference == name;
+    if (layer(i).file == name || as_overlay_says) {
+      return i;
+    }
   }
   const auto identity = identity_of(std::string(name));
   const auto same = std::ranges::find_if(

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,12 +45,14 @@ std::vector<pid_t> numbers_in(const std::string& path) {
   return numbers;
 }
 
+/// By what the kernel knows already: a file of somebody else's may lie on a server that does not answer.
 std::optional<FileIdentity> opened_as(const std::string& process, pid_t fd) {
-  struct stat status{};
-  if (::stat((process + "/fd/" + std::to_string(fd)).c_str(), &status) != 0) {
+  const std::string link = process + "/fd/" + std::to_string(fd);
+  struct statx facts{};
+  if (::statx(AT_FDCWD, link.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &facts) != 0) {
     return std::nullopt;
   }
-  return FileIdentity{.device = status.st_dev, .inode = status.st_ino};
+  return FileIdentity{.device = makedev(facts.stx_dev_major, facts.stx_dev_minor), .inode = facts.stx_ino};
 }
 
 bool add_locks_of(const std::string& process, pid_t fd, LockHolder& holder) {

@@ -43,6 +43,14 @@ TEST_F(Check, json_has_the_keys_of_qemu_img) {
   }
 }
 
+TEST_F(Check, a_layer_that_may_not_be_looked_at_is_an_error_and_no_damage) {
+  std::filesystem::create_directory("elsewhere");
+  const CliResult result = run_cli({"check", "--allow", "elsewhere", "c.qcow2"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(lines_of(result.err).size(), 1U) << result.err;
+}
+
 TEST_F(Check, no_backing_looks_at_the_image_alone) {
   EXPECT_EQ(json_of({"check", "--no-backing", "--output=json", "c.qcow2"})["layers"].size(), 1U);
 }

@@ -230,6 +230,18 @@ TEST_F(List, an_image_appears_once_by_whatever_names_it_is_reached) {
   EXPECT_THAT(files({".", "./below", "."}), ElementsAre("./base.raw", "./a.qcow2"));
 }
 
+TEST_F(List, an_image_with_several_names_is_listed_by_one_that_leads_to_its_backing_file) {
+  fs::create_directory("a");
+  fs::create_directory("b");
+  make_raw("b/base.raw");
+  create_overlay("b/vm.qcow2", "base.raw", "raw");
+  fs::create_hard_link("b/vm.qcow2", "a/vm.qcow2");
+  const std::vector<std::string> both{"a", "b"};
+  EXPECT_EQ(image("b/vm.qcow2", both)["state"], "complete");
+  EXPECT_EQ(image("b/base.raw", both)["overlays"].size(), 1U);
+  EXPECT_EQ(files(both).size(), 2U) << "nothing is missing";
+}
+
 TEST_F(List, names_the_processes_that_have_images_open) {
   make_raw("base.raw");
   create_overlay("a.qcow2", "base.raw", "raw");

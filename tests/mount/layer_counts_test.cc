@@ -44,6 +44,13 @@ TEST(LayerCounts, GoOnPastTheFirstStride) {
   EXPECT_EQ(count_stored_up_to_each(slice), (std::vector<std::uint64_t>{8192, 8192}));
 }
 
+TEST(LayerCounts, TakeAHoleOfAnyLengthInOneStep) {
+  constexpr std::uint64_t end = std::uint64_t{1} << 61;  // 2^31 strides: hours
+  const Slice slice = slice_of({image(end, {data(4096, 4096), data(end - 4096, 4096)}), image(end / 2, {}),
+                                image(end, {data(end - 8192, 4096)})});
+  EXPECT_EQ(count_stored_up_to_each(slice), (std::vector<std::uint64_t>{8192, 4096, 8192}));
+}
+
 TEST(LayerCounts, AreThoseOfEachViewByItself) {
   const std::uint64_t seed = announced_seed();
   std::mt19937_64 random(seed);

@@ -63,6 +63,12 @@ TEST(MountOptionList, KeepsEscapedCommasTogether) {
   EXPECT_TRUE(libfuse_options(*settings).contains(R"(fsname=a\,b\\c,)"));
 }
 
+TEST(MountOptionList, SaysWhatIsNoNumberAndWhatIsTooLarge) {
+  EXPECT_TRUE(parse("max_readahead=1k").error().what.ends_with("needs a number"));
+  EXPECT_TRUE(parse("max_readahead=99999999999999999999").error().what.ends_with("is 4294967295 at the most"));
+  EXPECT_TRUE(parse("max_readahead=4294967296").error().what.ends_with("is 4294967295 at the most"));
+}
+
 class RefusedOption : public testing::TestWithParam<const char*> {};
 
 TEST_P(RefusedOption, IsAnErrorThatNamesIt) {

@@ -79,6 +79,15 @@ TEST_F(PartitionTable, FollowsLogicalPartitions) {
             (Partitions{partition(1, 10, 90), partition(5, 101, 99), partition(6, 202, 98), partition(7, 401, 50)}));
 }
 
+/// As fdisk leaves it when a partition was added before others: the list ends where it was added.
+TEST_F(PartitionTable, FollowsLogicalPartitionsInTheOrderOfTheirList) {
+  disk_.boot_record(0, {{0x05, 100, 1000}});
+  disk_.boot_record(100, {{0, 0, 0}, {0x05, 500, 100}});  // nothing in it: it takes no number
+  disk_.boot_record(600, {{0x83, 1, 50, 0x12}, {0x05, 200, 100, 0x34}});
+  disk_.boot_record(300, {{0x83, 1, 60}});
+  EXPECT_EQ(found(), (Partitions{partition(5, 601, 50), partition(6, 301, 60)}));
+}
+
 TEST_F(PartitionTable, EndsAtALoopOfLogicalPartitions) {
   disk_.boot_record(0, {{0x0f, 100, 1000}});
   disk_.boot_record(100, {{0x83, 1, 10}, {0x05, 100, 100}});

@@ -33,8 +33,9 @@ TEST(Find, TakesTheNameOfTheFileOrTheNameInTheHeaderAbove) {
   EXPECT_EQ(chain.find("./a.qcow2"), 1U);
 }
 
-TEST(Find, AFileOfTheChainWinsOverAnIndex) {
+TEST(Find, AnIndexIsNoNameOfAFile) {
   EXPECT_EQ(three_layers().find("/images/2"), 2U);
+  EXPECT_EQ(three_layers().find("2"), 1U) << "whatever a header calls its backing file";
 }
 
 TEST(Find, RefusesWhatIsNotThere) {
