@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,7 +15,9 @@
 #include "cli/interrupts.h"
 #include "cli/live_commit.h"
 #include "cli/options.h"
+#include "cli/plan_report.h"
 #include "cli/progress.h"
+#include "cli/verify_report.h"
 #include "qcow/commit/find_record.h"
 #include "qcow/commit/retire.h"
 #include "qcow/commit/verify_commit.h"
@@ -59,7 +62,9 @@ Result<ExitStatus> dry_run(const CommitCommandOptions& options, Io& io) {
 
 /// The image may be gone because the same command has deleted it already, or begun to.
 Result<CommitReport> after_deletion(const CommitCommandOptions& options, Error error) {
-  if (!options.retire || error.kind != ErrorKind::not_found) {
+  std::error_code ignored;
+  const bool is_there = std::filesystem::exists(options.source.image, ignored);  // then it is a file below that is not
+  if (!options.retire || error.kind != ErrorKind::not_found || is_there) {
     return std::unexpected(std::move(error));
   }
   if (auto report = find_cut_off_deletion(request_of(options), options.scan)) {
@@ -113,7 +118,8 @@ Result<ExitStatus> check_and_retire(const CommitCommandOptions& options, const C
     return ExitStatus::negative;
   }
   if (retires) {
-    print_retirement(QC_TRY(retire(records, how, options.scan)), options.output, io.out);
+    print_retirement(QC_TRY(retire(records, how, folders_to_scan(options.scan, report.anchor))), options.output,
+                     io.out);
   }
   return ExitStatus::done;
 }
@@ -174,7 +180,10 @@ void add_commit_options(CLI::App& app, CommitCommandOptions& options) {
   auto* keep = app.add_option("--keep-base", options.keep_base, "Keep the base as it was, in an instant, as FILE");
   keep->option_text("FILE");
   app.add_flag("--keep-base-copy", options.keep_base_copy, "Copy it where blocks can't be shared")->needs(keep);
-  app.add_option("--bandwidth", options.bandwidth, "Copy no faster than this")->option_text("MiB/s");
+  constexpr std::uint64_t most = std::uint64_t{1} << 30;  // in bytes it still is a number that can be reckoned with
+  app.add_option("--bandwidth", options.bandwidth, "Copy no faster than this")
+      ->option_text("MiB/s")
+      ->check(CLI::Range(std::uint64_t{0}, most));
   add_folders(app, "--scan", options.scan, "Look here too for images that hang on them");
   const std::map<std::string, BitmapChoice> choices{{"merge", BitmapChoice::merge}, {"drop", BitmapChoice::drop}};
   app.add_option("--bitmaps", options.bitmaps, "Merged layers' dirty bitmaps: into base, or gone")

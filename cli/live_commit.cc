@@ -14,6 +14,8 @@
 #include "cli/commit_report.h"
 #include "cli/interrupts.h"
 #include "cli/live_report.h"
+#include "cli/plan_report.h"
+#include "cli/verify_report.h"
 #include "qcow/commit/retire.h"
 #include "qcow/commit/verify_commit.h"
 
@@ -99,7 +101,7 @@ Result<ExitStatus> retire_merged(const CommitCommandOptions& options, const live
   CompareOptions how;
   how.progress = progress.of("Verify");
   how.stop = std::move(stop);
-  auto retirement = retire(records, how, options.scan);
+  auto retirement = retire(records, how, folders_to_scan(options.scan, report.anchor));
   if (!retirement) {
     return std::unexpected(cut_off_after_merge(std::move(retirement).error(), report.record.base.path, "retire"));
   }
@@ -116,7 +118,9 @@ Result<ExitStatus> commit_and_report(const CommitCommandOptions& options, live::
   progress.end_line();
   if (!report.comparison.same()) {
     print_comparison(report.record.base.path, report.comparison, std::nullopt, options.output, io.out);
-    io.err << "cancelled before the switch: the chain is as before\n";
+    const auto& overlay = report.record.live->overlay;
+    io.err << "cancelled before the switch: the chain is as before\n"
+           << (overlay ? fmt::format("the guest goes on in {}: start it on that\n", printable(overlay->path)) : "");
     return ExitStatus::negative;
   }
   print_live_commit(request, report, options.output, io.out);

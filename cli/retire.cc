@@ -22,12 +22,13 @@ struct RetireOptions {
 
 Result<ExitStatus> retire_command(const RetireOptions& options, Io& io) {
   const Interrupts interrupts;  // before there are other threads
-  FileRecordStore records(QC_TRY(find_record(options.base)).anchor);
+  const std::string anchor = QC_TRY(find_record(options.base)).anchor;
+  FileRecordStore records(anchor);
   Progress progress(io, options.progress, "Verify");
   CompareOptions how;
   how.progress = [&](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
   how.stop = interrupts.token();
-  const Retirement retirement = QC_TRY_IN(options.base, retire(records, how, options.scan));
+  const Retirement retirement = QC_TRY_IN(options.base, retire(records, how, folders_to_scan(options.scan, anchor)));
   print_retirement(retirement, options.output, io.out);
   return ExitStatus::done;
 }

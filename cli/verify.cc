@@ -3,10 +3,10 @@
 #include <optional>
 
 #include "cli/command.h"
-#include "cli/commit_report.h"
 #include "cli/interrupts.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/verify_report.h"
 #include "qcow/commit/find_record.h"
 #include "qcow/verify/disk_digest.h"
 

@@ -79,6 +79,13 @@ Result<BackingTarget> resolve_backing(const format::Header& header, const std::s
   return BackingTarget{std::move(path), *recorded, false, nullptr};
 }
 
+Result<std::string> backing_path(const std::string& reference, const std::string& image) {
+  if (reference.starts_with("json:")) {
+    return QC_TRY(parse_json_name(std::string_view(reference).substr(5))).path;
+  }
+  return resolve_name(reference, image);
+}
+
 Result<std::string> resolve_data_file(std::string_view name, const std::string& image) {
   return resolve_name(name, image);
 }

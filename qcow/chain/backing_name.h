@@ -28,6 +28,10 @@ struct BackingTarget {
 /// Errors: missing_format (with the command that records it), unsupported (protocols, formats and options by name).
 [[nodiscard]] Result<BackingTarget> resolve_backing(const format::Header& header, const std::string& image);
 
+/// Where a backing reference leads, by the same rules; its format is not asked for.
+/// Errors: unsupported (protocols, and json: objects that lead to no local file).
+[[nodiscard]] Result<std::string> backing_path(const std::string& reference, const std::string& image);
+
 /// Path of an external data file: a plain name is relative to the folder of `image`. (QEMU takes it relative to the
 /// process's folder; a name whose meaning depends on who reads it would be a trap, and both agree in the usual case.)
 /// Errors: unsupported.

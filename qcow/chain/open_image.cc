@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -104,13 +106,15 @@ Result<SharedImage> open_image(const OpenRequest& request, Gate& gate, std::opti
                                        : open_raw(std::move(storage), request.path);
 }
 
-Result<std::optional<format::Header>> read_header(const OpenRequest& request, Gate& gate) {
+Result<std::optional<std::string>> file_under(const OpenRequest& request, Gate& gate) {
   const auto storage = QC_TRY(gate.open(request));
   const auto start = QC_TRY(read_start(*storage, format::sector));
-  if (!format::looks_like_qcow2(start)) {
-    return std::nullopt;
-  }
-  return QC_TRY_IN(request.path, header_of(*storage));
+  const Range place = format::looks_like_qcow2(start) ? format::backing_name_place(start) : Range{};
+  std::string name(place.length, '\0');
+  name.resize(QC_TRY(storage->read(place.start, std::as_writable_bytes(std::span(name)))));
+  name.resize(std::min(name.find('\0'), name.size()));  // as QEMU reads it
+  const auto path = name.empty() ? fail(ErrorKind::unsupported, "no name") : backing_path(name, request.path);
+  return path ? std::optional(*path) : std::nullopt;
 }
 
 }  // namespace qchain

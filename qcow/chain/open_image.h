@@ -14,8 +14,10 @@ namespace qchain {
 /// Errors: those of Gate and of format::parse_header(); unsupported.
 [[nodiscard]] Result<SharedImage> open_image(const OpenRequest& request, Gate& gate, std::optional<ImageFormat> format);
 
-/// The qcow2 header of a file by itself: nothing that it names is opened. Nothing where the file has another magic.
-/// Errors: those of Gate and of format::parse_header().
-[[nodiscard]] Result<std::optional<format::Header>> read_header(const OpenRequest& request, Gate& gate);
+/// The file under an image, by what its header names, whatever else of the header can be understood: an image that
+/// open_image() refuses (encrypted, with a feature of later times, without recorded format) is read through it all the
+/// same, by others. Nothing where there is no qcow2 magic, no name, or a name that leads to no local file.
+/// Errors: those of Gate; io.
+[[nodiscard]] Result<std::optional<std::string>> file_under(const OpenRequest& request, Gate& gate);
 
 }  // namespace qchain

@@ -22,6 +22,12 @@ std::string guarded(std::string name) {
   return end != std::string::npos && name[end] == ':' ? "./" + name : name;
 }
 
+/// Absolute, through no link but a last one, which is meant: /dev/vg/lv leads to a number that may be another one after
+/// the next start, and images/current to what is current.
+fs::path tidy(const fs::path& name, std::error_code& error) {
+  return fs::canonical(fs::absolute(name, error).parent_path(), error) / name.filename();
+}
+
 /// Nothing where no relative name arrives.
 std::string relative_reference(const Storage& image, const fs::path& folder) {
   std::string relative = guarded(fs::path(image.name()).lexically_relative(folder));
@@ -30,8 +36,8 @@ std::string relative_reference(const Storage& image, const fs::path& folder) {
     return relative;
   }
   std::error_code error;
-  const fs::path real = fs::relative(fs::canonical(image.name(), error), fs::canonical(folder, error), error);
-  std::string name = guarded(real);
+  const fs::path from = fs::canonical(folder, error);
+  std::string name = guarded(tidy(image.name(), error).lexically_relative(from));
   return !error && !name.empty() && names_file(folder / name, image.identity()) ? name : std::string();
 }
 
@@ -52,7 +58,7 @@ Result<std::string> reference_to(const Storage& image, const std::string& overla
     }
   }
   std::error_code error;
-  const fs::path absolute = fs::canonical(image.name(), error);
+  const fs::path absolute = tidy(image.name(), error);
   if (error || !names_file(absolute, image.identity())) {
     return std::unexpected(make_error(ErrorKind::io, "is not found by its own name any more").in(image.name()));
   }

@@ -7,10 +7,12 @@
 #include <filesystem>
 
 #include "qcow/commit/bitmap_plan.h"
+#include "qcow/commit/last_write.h"
 #include "qcow/commit/mover.h"
 #include "qcow/commit/open_base.h"
 #include "qcow/commit/plan_request.h"
 #include "qcow/commit/relink.h"
+#include "qcow/commit/spot_check.h"
 #include "qcow/commit/temporaries.h"
 #include "qcow/commit/unfinished.h"
 #include "qcow/commit/whole_digest.h"
@@ -79,6 +81,7 @@ class CommitRun {
     }
     const auto base = QC_TRY(open_base(plan, around_.working));
     QC_TRY(begin(plan, earlier));
+    QC_TRY(doubt_what_was_moved(plan));
     QC_TRY(keep(plan));
     if (!moved_) {
       QC_TRY(move(plan, *base));
@@ -126,6 +129,16 @@ class CommitRun {
       record_.content = earlier.content;
       moved_ = true;  // that state is only noted when the base is whole and durable
     }
+  }
+
+  /// Somebody may have put the base back as it was, and left the record.
+  Result<void> doubt_what_was_moved(const CommitPlan& plan) {
+    const std::uint64_t end = moved_ ? plan.view_size : record_.moved_to;
+    if (end > 0 && !QC_TRY(still_holds_moved(selection_, end))) {
+      record_.moved_to = 0;
+      moved_ = false;
+    }
+    return {};
   }
 
   /// A digest that was taken before the first write stays: read again, it would prove less, for a write that went
@@ -236,6 +249,8 @@ class CommitRun {
       const SharedWritable storage = around_.working.writable(overlay.storage().identity());
       QC_TRY(relink(*storage, overlay.cluster_size(), record_.backing_name, record_.base_format));
     }
+    disown_overlay(record_);
+    record_.base_left = last_write(*selection_.base_layer().image);
     record_.state = CommitState::done;
     QC_TRY(store_->save(record_));
     return remove_temporaries(record_, *store_);

@@ -23,9 +23,19 @@ std::string folder_of(const std::string& path) {
   return folder.empty() ? "." : folder.string();
 }
 
-std::uint64_t free_space(const std::string& path) {
+/// On the file system where the bytes are, which need not be that of the name.
+std::uint64_t free_space(const Storage& file) {
   struct statvfs status{};
-  return ::statvfs(path.c_str(), &status) == 0 ? status.f_bavail * status.f_frsize : 0;
+  const int failed = file.descriptor() < 0 ? ::statvfs(folder_of(file.name()).c_str(), &status)
+                                           : ::fstatvfs(file.descriptor(), &status);
+  return failed == 0 ? status.f_bavail * status.f_frsize : 0;
+}
+
+/// Where the file really lies.
+std::string real_folder_of(const std::string& path) {
+  std::error_code error;
+  const auto real = std::filesystem::canonical(path, error);
+  return folder_of(error ? path : real.string());
 }
 
 /// Asks the file system by trying, in a nameless file beside the base, which layers' blocks it would share; the unit of
@@ -35,7 +45,7 @@ class SharingProbe {
   explicit SharingProbe(const CommitPlan& plan) : shares_(plan.selection.chain.depth()) {
     const Layer& base = plan.selection.base_layer();
     const Storage& file = base.image->data_storage();
-    UniqueFd fd(::open(folder_of(file.name()).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    UniqueFd fd(::open(real_folder_of(file.name()).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (!fd.valid()) {
       return;
     }
@@ -102,7 +112,7 @@ Result<void> forecast_moves(CommitPlan& plan) {
   space.add_zeros(plan.selection.hidden_tail());
   space.add_clusters(bitmap_clusters(plan));
   plan.new_bytes = space.bytes(plan.view_size) + (plan.keep && !plan.keep->is_kept ? plan.keep->on_base_disk : 0);
-  plan.free_bytes = free_space(folder_of(base.storage().name()));
+  plan.free_bytes = free_space(base.data_storage());
   return {};
 }
 

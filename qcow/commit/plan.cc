@@ -90,6 +90,20 @@ void check_siblings(CommitPlan& plan, const PlanOptions& options, const std::opt
   }
 }
 
+/// What a snapshot inside a layer does not hold itself shows what lies below that layer, which changes.
+void check_snapshots(CommitPlan& plan) {
+  for (std::size_t i = plan.selection.base + 1; i <= plan.selection.top; ++i) {
+    const Layer& layer = plan.selection.chain.layer(i);
+    const std::uint32_t count = layer.image->header() != nullptr ? layer.image->header()->snapshot_count : 0;
+    if (count > 0) {
+      refuse(plan, layer.file, ErrorKind::refused,
+             fmt::format("holds {} internal snapshot{}, which would read wrong afterwards, and go with it", count,
+                         count == 1 ? "" : "s"),
+             "copy out what is wanted (qemu-img convert -l NAME), then delete them (qemu-img snapshot -d NAME)");
+    }
+  }
+}
+
 void check_overlay(CommitPlan& plan) {
   const auto overlay = plan.selection.overlay();
   if (!overlay) {
@@ -120,6 +134,7 @@ Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& op
   plan.base_size = selection.base_layer().image->size();
   plan.view_size = selection.top_layer().image->size();
   check_overlay(plan);
+  check_snapshots(plan);
   check_keeping(plan, options, facts);
   check_siblings(plan, options, facts.last);
   QC_TRY(refuse_overlaps(plan));

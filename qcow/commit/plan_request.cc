@@ -1,5 +1,8 @@
 #include "qcow/commit/plan_request.h"
 
+#include <fmt/format.h>
+
+#include "qcow/commit/last_write.h"
 #include "qcow/commit/unfinished.h"
 
 namespace qchain {
@@ -23,6 +26,13 @@ EarlierKeeping earlier_keeping(const std::optional<CommitRecord>& earlier, const
     keeping.kept = earlier->kept;
   }
   return keeping;
+}
+
+Error written_since(const Layer& base, const std::string& record) {
+  return make_error(ErrorKind::refused, "these layers were merged into it already, and it was written to since")
+      .in(base.file)
+      .advise(fmt::format("if a guest goes on in it, nothing is left to do; to put the layers over that, delete '{}'",
+                          record));
 }
 
 KeepRequest as_begun(const KeptBase& kept) {
@@ -57,7 +67,11 @@ Result<CommitPlan> plan_request(const Selection& selection, const CommitRequest&
   if (!options.keep && facts.earlier.begun && facts.earlier.kept) {
     options.keep = as_begun(*facts.earlier.kept);
   }
-  return plan_commit(selection, options, facts);
+  CommitPlan plan = QC_TRY(plan_commit(selection, options, facts));
+  if (earlier && is_written_since(*earlier, selection)) {
+    plan.refusals.insert(plan.refusals.begin(), written_since(selection.base_layer(), facts.record));
+  }
+  return plan;
 }
 
 Result<void> check_kept(const CommitRequest& request, const CommitRecord& finished) {

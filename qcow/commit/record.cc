@@ -89,6 +89,18 @@ std::optional<KeptBase> kept_from_json(const json& value) {
                   .complete = value.at("complete").get<bool>()};
 }
 
+json time_to_json(const std::optional<FileTime>& time) {
+  return time ? json{{"seconds", time->seconds}, {"nanoseconds", time->nanoseconds}} : json();
+}
+
+std::optional<FileTime> time_from_json(const json& value) {
+  if (value.is_null()) {
+    return std::nullopt;
+  }
+  return FileTime{.seconds = value.at("seconds").get<std::int64_t>(),
+                  .nanoseconds = value.at("nanoseconds").get<std::uint32_t>()};
+}
+
 json totals_to_json(const CommitTotals& totals) {
   return {{"copied", totals.copied}, {"cloned", totals.cloned}, {"zeroed", totals.zeroed}};
 }
@@ -295,6 +307,7 @@ CommitRecord record_from_json(const json& value) {
     record.overlay = file_from_json(overlay);
   }
   record.kept = kept_from_json(value.value("kept-base", json()));  // earlier versions know of none
+  record.base_left = time_from_json(value.value("base-left", json()));
   record.backing_name = name_from_json(value.at("backing-filename"));
   record.base_size_before = value.at("base-size-before").get<std::uint64_t>();
   record.view_size = value.at("virtual-size").get<std::uint64_t>();
@@ -332,6 +345,7 @@ std::string to_json(const CommitRecord& record) {
                    {"merged", std::move(merged)},
                    {"overlay", record.overlay ? file_to_json(*record.overlay) : json()},
                    {"kept-base", kept_to_json(record.kept)},
+                   {"base-left", time_to_json(record.base_left)},
                    {"backing-filename", name_to_json(record.backing_name)},
                    {"base-size-before", record.base_size_before},
                    {"virtual-size", record.view_size},

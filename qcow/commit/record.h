@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,6 +34,13 @@ struct RecordedFile {
   std::int64_t modified_seconds = 0;
   std::uint32_t modified_nanoseconds = 0;
   friend bool operator==(const RecordedFile&, const RecordedFile&) = default;
+};
+
+/// A time as file systems keep it, since 1970.
+struct FileTime {
+  std::int64_t seconds = 0;
+  std::uint32_t nanoseconds = 0;
+  friend auto operator<=>(const FileTime&, const FileTime&) = default;
 };
 
 /// The open file that has, or is about to get, this path. Errors: io.
@@ -116,6 +124,7 @@ struct CommitRecord {
   std::vector<RecordedFile> merged;     ///< bottom first; the last one is the top
   std::optional<RecordedFile> overlay;  ///< the image above the top, which is relinked; none when the top is active
   std::optional<KeptBase> kept;         ///< none where the user did not ask for it
+  std::optional<FileTime> base_left;    ///< done: when the commit itself wrote to the base last; none on a device
   std::string backing_name;             ///< what the overlay's header names from then on; empty without overlay
   std::uint64_t base_size_before = 0;   ///< guest bytes
   std::uint64_t view_size = 0;          ///< guest bytes of the merged view

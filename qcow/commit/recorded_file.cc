@@ -50,12 +50,9 @@ void renumber_devices(CommitRecord& record) {
   std::map<std::uint64_t, std::uint64_t> now_by_then;
   for (RecordedFile* file : files_of(record)) {
     struct stat status{};
-    if (::lstat(file->path.c_str(), &status) != 0) {
-      continue;
-    }
-    if (S_ISBLK(status.st_mode)) {
+    if (::stat(file->path.c_str(), &status) == 0 && S_ISBLK(status.st_mode)) {
       file->identity = {.device = status.st_dev, .inode = status.st_ino};  // a node made anew at every start
-    } else if (status.st_ino == file->identity.inode) {
+    } else if (::lstat(file->path.c_str(), &status) == 0 && status.st_ino == file->identity.inode) {
       now_by_then.emplace(file->identity.device, status.st_dev);
     }
   }

@@ -60,11 +60,11 @@ bool is_merged(const CommitRecord& record, const std::string& path) {
 /// No image but the merged ones themselves may name one of them as its backing file.
 Result<void> check_users(const CommitRecord& record, const std::vector<std::string>& more_folders) {
   std::vector<std::string> folders = more_folders;
-  for (const RecordedFile& file : record.merged) {
-    folders.push_back(fs::path(file.path).parent_path().string());
-  }
-  if (record.overlay) {
-    folders.push_back(fs::path(record.overlay->path).parent_path().string());
+  std::vector<RecordedFile> files = record.merged;
+  files.push_back(record.base);
+  files.push_back(record.overlay.value_or(record.base));
+  for (const RecordedFile& file : files) {
+    add_folders_of(file.path, folders);
   }
   std::ranges::sort(folders);
   const auto repeated = std::ranges::unique(folders);
@@ -129,6 +129,11 @@ Result<void> verify_before(RecordStore& records, const RecordedFile& base, const
 
 }  // namespace
 
+std::vector<std::string> folders_to_scan(std::vector<std::string> named, const std::string& anchor) {
+  add_folders_of(anchor, named);
+  return named;
+}
+
 Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
                           const std::vector<std::string>& folders) {
   auto record = QC_TRY(records.load());
@@ -144,7 +149,6 @@ Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
     QC_TRY(verify_before(records, record->base, options));
     record = QC_TRY(records.load());
   }
-  QC_TRY(check_users(*record, folders));
   std::vector<UniqueFd> held;  // their locks last until all is deleted
   for (const RecordedFile& file : record->merged) {
     if (exists(file)) {
@@ -152,6 +156,7 @@ Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
       QC_TRY(claim(held.back(), file));
     }
   }
+  QC_TRY(check_users(*record, folders));  // behind the locks: nobody can put an overlay on one of them any more
   QC_TRY(delete_all(*record, retirement));
   record->state = CommitState::retired;
   QC_TRY(records.save(*record));

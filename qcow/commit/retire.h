@@ -22,4 +22,7 @@ struct Retirement {
 [[nodiscard]] Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
                                         const std::vector<std::string>& folders = {});
 
+/// Those that the user names, and the one of the record: what leads to the base by links may have its overlays there.
+[[nodiscard]] std::vector<std::string> folders_to_scan(std::vector<std::string> named, const std::string& anchor);
+
 }  // namespace qchain

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <optional>
 
-#include "qcow/chain/backing_name.h"
 #include "qcow/chain/open_image.h"
 
 namespace qchain {
@@ -32,16 +31,12 @@ bool is_in_chain(const Chain& chain, FileIdentity identity) {
   return false;
 }
 
-/// What an image's own header names as its backing file, or nothing.
+/// The file that an image's own header names as its backing file, or nothing.
 std::optional<FileIdentity> backing_of(const std::string& path, const AllowedFolders& allowed) {
   FileGate gate(Locking::none, allowed);
   // The user named the folder at the most: a link in it may lead anywhere.
-  const auto header = read_header({.path = path, .role = OpenRole::backing_file, .named_by = {}}, gate);
-  if (!header || !*header || !(*header)->backing_file) {
-    return std::nullopt;
-  }
-  const auto backing = resolve_backing(**header, path);
-  return backing ? identity_of(backing->path) : std::nullopt;
+  const auto below = file_under({.path = path, .role = OpenRole::backing_file, .named_by = {}}, gate);
+  return below && *below ? identity_of(**below) : std::nullopt;
 }
 
 /// Position of the base or merged layer that `backing` is, or nothing.
@@ -101,11 +96,20 @@ std::vector<std::string> images_backed_by(FileIdentity file, const std::vector<s
   return found;
 }
 
+void add_folders_of(const std::string& file, std::vector<std::string>& folders) {
+  std::error_code error;
+  const std::string named = fs::path(file).parent_path().string();
+  const fs::path real = fs::canonical(file, error);
+  folders.push_back(named.empty() ? "." : named);
+  if (!error && fs::weakly_canonical(folders.back(), error) != real.parent_path()) {
+    folders.push_back(real.parent_path().string());
+  }
+}
+
 std::vector<std::string> folders_of(const Selection& selection) {
   std::vector<std::string> folders;
   for (std::size_t i = selection.base; i <= selection.top; ++i) {
-    const std::string folder = fs::path(selection.chain.layer(i).file).parent_path().string();
-    folders.push_back(folder.empty() ? "." : folder);
+    add_folders_of(selection.chain.layer(i).file, folders);
   }
   std::ranges::sort(folders);
   const auto repeated = std::ranges::unique(folders);

@@ -23,7 +23,10 @@ struct Sibling {
 /// Images in `folders` whose header names this file as their backing file, sorted. As find_siblings() otherwise.
 [[nodiscard]] std::vector<std::string> images_backed_by(FileIdentity file, const std::vector<std::string>& folders);
 
-/// The folders in which the base and the merged layers lie, each once.
+/// Adds the folder of a file's name, and that in which it really lies, where the name leads through a link to another.
+void add_folders_of(const std::string& file, std::vector<std::string>& folders);
+
+/// The folders in which the base and the merged layers lie, by name and really, each once.
 [[nodiscard]] std::vector<std::string> folders_of(const Selection& selection);
 
 }  // namespace qchain

@@ -1,15 +1,19 @@
 #include "qcow/commit/unfinished.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 
 #include "qcow/commit/relink.h"
 #include "qcow/commit/temporaries.h"
 #include "qcow/format/header.h"
+#include "qcow/storage/unique_fd.h"
 
 namespace qchain {
 
@@ -17,15 +21,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  const fs::path canonical = fs::canonical(path, error);
-  return error ? path : canonical.string();
-}
-
 bool is_block_device(const std::string& path) {
   struct stat status{};
   return ::stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
+}
+
+/// Without links; but a device by the name that it was given: what that leads to may have another number after a start.
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const fs::path canonical =
+      is_block_device(path) ? fs::canonical(fs::absolute(path, error).parent_path(), error) / fs::path(path).filename()
+                            : fs::canonical(path, error);
+  return error ? path : canonical.string();
 }
 
 /// The overlay that the record is about is backed by the base itself.
@@ -47,8 +54,22 @@ bool asks_for(const CommitRequest& request, const Chain& chain, const CommitReco
     return true;
   }
   struct stat status{};
-  return !request.layers.top.empty() && ::stat(request.layers.top.c_str(), &status) == 0 &&
+  // Once the top is deleted, another file may get its inode.
+  return !request.layers.top.empty() && is_file_as_recorded(record.merged.back()) &&
+         ::stat(request.layers.top.c_str(), &status) == 0 &&
          FileIdentity{.device = status.st_dev, .inode = status.st_ino} == record.merged.back().identity;
+}
+
+/// A machine that switches by itself (libvirt) does so when all is in the base, but flushes nothing.
+Result<void> make_durable(const std::string& base) {
+  const UniqueFd file(::open(base.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  return file.valid() && ::fdatasync(file.get()) == 0 ? Result<void>{}
+                                                      : fail_errno(errno, "cannot write to stable storage", base);
+}
+
+/// The machine had switched, or was about to: what is left is the proof, which verify and retire give.
+bool is_switched_unnoted(const CommitRecord& record) {
+  return record.state == CommitState::relinking || (record.state == CommitState::copying && record.live);
 }
 
 Result<CommitRecord> finish(CommitRecord record, const CommitRequest& request, RecordStore& store,
@@ -60,11 +81,13 @@ Result<CommitRecord> finish(CommitRecord record, const CommitRequest& request, R
     return std::unexpected(
         make_error(ErrorKind::locked, "its chain changed just now").in(request.image).advise("run the command again"));
   }
+  QC_TRY(make_durable(record.base.path));
   // The run that wrote the new header may have died before its flush, or the flush may have failed: then a later one
   // proves nothing of that write. Written anew, it is durable.
   const std::uint64_t cluster_size = QC_TRY(cluster_size_of(*overlay));
   QC_TRY(relink(*overlay, cluster_size, record.backing_name, record.base_format));
   record.state = CommitState::done;
+  disown_overlay(record);
   QC_TRY(store.save(record));
   QC_TRY(remove_temporaries(record, store));
   return record;
@@ -95,6 +118,12 @@ AskedFor asked_for(const CommitRequest& request, const Chain& chain) {
           .base = request.layers.base,
           .top = request.layers.top,
           .shallow = request.layers.shallow};
+}
+
+void disown_overlay(CommitRecord& record) {
+  if (record.live) {
+    record.live->overlay.reset();
+  }
 }
 
 bool is_unfinished(const CommitRecord& record) noexcept {
@@ -129,7 +158,7 @@ Result<std::optional<CommitRecord>> finish_earlier_run(const CommitRequest& requ
     if (!record || !is_relinked(*record, chain, base)) {
       continue;
     }
-    if (record->state == CommitState::relinking) {
+    if (is_switched_unnoted(*record)) {
       record = QC_TRY(finish(*std::move(record), request, *store, around));
     }
     if (record->state >= CommitState::done && asks_for(request, chain, *record)) {

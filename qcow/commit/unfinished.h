@@ -19,6 +19,10 @@ namespace qchain {
 /// What the request says, in words that outlive a change of the chain.
 [[nodiscard]] AskedFor asked_for(const CommitRequest& request, const Chain& chain);
 
+/// The overlay that a commit under a running guest made for itself holds what the guest has written by now: once the
+/// commit has ended without taking it away it is an image like others.
+void disown_overlay(CommitRecord& record);
+
 /// Begun, and not yet `done`.
 [[nodiscard]] bool is_unfinished(const CommitRecord& record) noexcept;
 

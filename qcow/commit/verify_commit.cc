@@ -54,8 +54,9 @@ Result<MergedChain> open_merged(const CommitRecord& record, Gate& gate) {
   Chain chain = QC_TRY(Chain::open(top.path, gate, {.format = ImageFormat::qcow2}));
   const std::size_t base = chain.depth() - 1 - std::min(record.merged.size(), chain.depth() - 1);
   if (chain.layer(base).image->storage().identity() != record.base.identity) {
-    return std::unexpected(
-        make_error(ErrorKind::refused, "its chain is not the one that was merged any more").in(top.path));
+    return std::unexpected(make_error(ErrorKind::refused, "its chain is not the one that was merged any more")
+                               .in(top.path)
+                               .advise("delete nothing; qchain info shows what is below it now"));
   }
   return MergedChain{.chain = std::move(chain), .base = base};
 }
@@ -139,8 +140,9 @@ Result<void> expect_in_place(const RecordedFile& base) {
   struct stat status{};
   if (::stat(base.path.c_str(), &status) != 0 ||
       FileIdentity{.device = status.st_dev, .inode = status.st_ino} != base.identity) {
-    return std::unexpected(
-        make_error(ErrorKind::refused, "not the file any more that the layers were merged into").in(base.path));
+    return std::unexpected(make_error(ErrorKind::refused, "not the file any more that the layers were merged into")
+                               .in(base.path)
+                               .advise("delete nothing, and put that file back"));
   }
   return {};
 }

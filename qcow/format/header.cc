@@ -181,6 +181,16 @@ Result<void> check_raw_data_file(const Header& header) {
 
 }  // namespace
 
+Range backing_name_place(Bytes first_bytes) noexcept {
+  if (first_bytes.size() < at::backing_size + sizeof(std::uint32_t)) {
+    return {};
+  }
+  const auto offset = load_be<std::uint64_t>(first_bytes, at::backing_offset);
+  const auto size = load_be<std::uint32_t>(first_bytes, at::backing_size);
+  const bool is_possible = offset != 0 && offset < std::uint64_t{1} << max_cluster_bits && size <= max_backing_name;
+  return is_possible ? Range{offset, size} : Range{};
+}
+
 bool looks_like_qcow2(Bytes first_bytes) noexcept {
   return first_bytes.size() >= sizeof magic && load_be<std::uint32_t>(first_bytes, 0) == magic;
 }

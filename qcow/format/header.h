@@ -7,6 +7,7 @@
 
 #include "qcow/core/bytes.h"
 #include "qcow/core/error.h"
+#include "qcow/core/range.h"
 #include "qcow/format/limits.h"
 
 namespace qchain::format {
@@ -81,6 +82,11 @@ struct Header {
   }
   [[nodiscard]] bool raw_data_file() const noexcept { return (autoclear & autoclear_raw_data_file) != 0; }
 };
+
+/// Where the name of the backing file stands in an image, bytes: by two fields that each version of the header has,
+/// whatever the rest of it says. Empty where there is no name, or a longer one than a name can be (1,023 bytes).
+/// `first_bytes`: the first 20 of the file or more, with the magic.
+[[nodiscard]] Range backing_name_place(Bytes first_bytes) noexcept;
 
 /// True when the bytes begin with the qcow2 magic.
 [[nodiscard]] bool looks_like_qcow2(Bytes first_bytes) noexcept;

@@ -43,7 +43,7 @@ using Words = std::vector<std::string>;
 INSTANTIATE_TEST_SUITE_P(Commands, Allow,
                          testing::Values(Words{"info", "c.qcow2"}, Words{"map", "c.qcow2"},
                                          Words{"copy", "c.qcow2", "out.raw"}, Words{"verify", "c.qcow2", "c.qcow2"},
-                                         Words{"commit", "--dry-run", "--bitmaps=drop", "c.qcow2"}),
+                                         Words{"commit", "--dry-run", "--bitmaps=drop", "--top=a.qcow2", "c.qcow2"}),
                          [](const auto& instance) { return instance.param.front(); });
 
 }  // namespace

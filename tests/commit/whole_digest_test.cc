@@ -190,7 +190,9 @@ TEST_F(WholeDigestTest, AFullCommitThatWasFoundWantingIsNotRightWhenItIsRunAgain
   CommitRequest all = request_for(b);
   all.whole_digest = DigestKind::quick;
   finish(all);
+  const auto left_at = std::filesystem::last_write_time(base);
   flip_bit(base, 10);
+  std::filesystem::last_write_time(base, left_at);  // as if the disk had done it
   EXPECT_FALSE(check().good());
   finish(all);
   EXPECT_FALSE(check().good()) << "the digest of the first time counts";

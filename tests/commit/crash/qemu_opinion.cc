@@ -1,5 +1,7 @@
 #include "tests/commit/crash/qemu_opinion.h"
 
+#include <filesystem>
+
 #include "tests/support/files.h"
 #include "tests/support/qemu.h"
 #include "tests/support/views.h"
@@ -7,9 +9,13 @@
 namespace qchain::test {
 namespace {
 
+/// To the simulation nothing happens to the files: their times stay.
 void put(const CrashCase& crash_case, const Disks& disks) {
   for (std::size_t i = 0; i < crash_case.files().size(); ++i) {
-    write_file(crash_case.files()[i].path, disks[i]);
+    const std::string& path = crash_case.files()[i].path;
+    const auto time = std::filesystem::last_write_time(path);
+    write_file(path, disks[i]);
+    std::filesystem::last_write_time(path, time);
   }
 }
 

@@ -82,9 +82,15 @@ TEST_F(Reference, MayHoldAnyBytes) {
   EXPECT_EQ(reference(name, "sub/o"), "../" + name);
 }
 
-TEST_F(Reference, AbsoluteIsWithoutLinks) {
+TEST_F(Reference, AbsoluteKeepsALastLinkAndNoneOnTheWay) {
   fs::create_symlink("base.raw", "current");
-  EXPECT_EQ(reference("current", "o", ReferenceStyle::absolute), dir_ / "base.raw");
+  fs::create_symlink(".", "here");
+  EXPECT_EQ(reference("here/current", "o", ReferenceStyle::absolute), dir_ / "current");
+}
+
+TEST_F(Reference, OfALinkBesideNothingOfTheOverlaysIsTheLink) {
+  fs::create_symlink(dir_ / "base.raw", "current");  // as /dev/vg/lv is
+  EXPECT_EQ(reference(dir_ / "current", "sub/o"), "../current");
 }
 
 TEST_F(Reference, OfAnImageThatIsGoneIsAnError) {
