@@ -94,8 +94,8 @@ CommitRequest as_commit_request(const LiveRequest& request, const Disk& disk) {
 Result<std::optional<FoundRecord>> find_unfinished(const LiveRequest& request, const Disk& disk,
                                                    const LiveSurroundings& around) {
   for (FoundRecord& found : QC_TRY(records_beside(disk, around))) {
-    if (!wants_an_end(found.record)) {
-      continue;
+    if (!wants_an_end(found.record) || !has_layer(disk, found.record.base.identity)) {
+      continue;  // the other one: came here with a copy of the images, and is about those that were copied
     }
     if (!same_words(found.record.asked, request)) {
       return asked_otherwise(found.record, request);
@@ -146,6 +146,7 @@ Result<CommitPlan> plan_on_disk(const LiveRequest& request, const Disk& disk, co
                                .advise("say --bitmaps=drop, or commit with the guest shut down"));
   }
   QC_TRY(check_holders(around.machine, selection.base_layer()));
+  QC_TRY(check_other_disks(around.machine, disk, selection));
   const auto earlier = QC_TRY(around.records(record_anchor(selection.chain, selection.base))->load());
   const CommitRequest offline = as_commit_request(request, disk);
   if (earlier && is_unfinished(*earlier) && !is_same_merge(*earlier, record_about(offline, selection))) {

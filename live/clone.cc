@@ -100,9 +100,15 @@ class NewBase {
   Result<void> take_name() {
     CommitRecord& record = context_.record();
     struct stat now{};
+    struct stat made{};
     if (::lstat(record.base.path.c_str(), &now) != 0 ||
         FileIdentity{.device = now.st_dev, .inode = now.st_ino} != record.base.identity || now.st_nlink != 1) {
       return std::unexpected(make_error(ErrorKind::refused, "was replaced or linked meanwhile").in(record.base.path));
+    }
+    if (::lstat(path_.c_str(), &made) != 0 || made.st_uid != now.st_uid || made.st_gid != now.st_gid ||
+        made.st_mode != now.st_mode) {  // QEMU might not open it, and the guest not start again
+      return std::unexpected(
+          make_error(ErrorKind::refused, "has not got the owner and mode of the base that it is to replace").in(path_));
     }
     if (::rename(path_.c_str(), record.base.path.c_str()) != 0) {
       return fail_errno(errno, "cannot take the base's name", path_);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "qcow/storage/lock_holder.h"
 
 namespace qchain::live {
@@ -69,6 +71,25 @@ Result<void> check_holders(const Machine& machine, const Layer& base) {
     }
   }
   return {};
+}
+
+Result<void> check_other_disks(Machine& machine, const Disk& disk, const Selection& selection) {
+  for (const Disk& other : QC_TRY(machine.disks())) {
+    for (std::size_t i = selection.base; i < selection.top && other.name != disk.name; ++i) {
+      const Layer& layer = selection.chain.layer(i);
+      if (has_layer(other, layer.image->storage().identity())) {
+        return std::unexpected(
+            make_error(ErrorKind::refused, fmt::format("disk '{}' of the same guest reads through it too", other.name))
+                .in(layer.file)
+                .advise("that disk would change with the commit: give it images of its own first"));
+      }
+    }
+  }
+  return {};
+}
+
+bool has_layer(const Disk& disk, const FileIdentity& file) {
+  return std::ranges::any_of(disk.layers, [&](const DiskLayer& layer) { return identity_of(layer.file) == file; });
 }
 
 }  // namespace qchain::live

@@ -21,6 +21,13 @@ namespace qchain::live {
 /// Errors: locked, with pid and command.
 [[nodiscard]] Result<void> check_holders(const Machine& machine, const Layer& base);
 
+/// No other disk of the machine may read through what is going to change: the base, and the layers below the top.
+/// Errors: refused, with the disk's name; those of Machine::disks().
+[[nodiscard]] Result<void> check_other_disks(Machine& machine, const Disk& disk, const Selection& selection);
+
+/// Whether one of the disk's images is that file.
+[[nodiscard]] bool has_layer(const Disk& disk, const FileIdentity& file);
+
 /// The file that the path names now.
 [[nodiscard]] std::optional<FileIdentity> identity_of(const std::string& path);
 

@@ -1,13 +1,18 @@
 #include "live/engine.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
 
 #include "qcow/commit/keep_base.h"
 #include "qcow/commit/unfinished.h"
+#include "qcow/storage/unique_fd.h"
 
 namespace qchain::live {
 namespace {
@@ -59,6 +64,19 @@ class CloneConditions {
     }
     if (::llistxattr(base_file().c_str(), nullptr, 0) > 0) {
       return no(base_file(), "has extended attributes (labels or an access list), which a new file would lack");
+    }
+    return check_owner(status.st_uid, status.st_gid);
+  }
+
+  /// By trying it with a nameless file: QEMU, and whoever else may use the base, has to be able to open the new one.
+  [[nodiscard]] Result<void> check_owner(uid_t user, gid_t group) const {
+    const std::string folder = std::filesystem::path(base_file()).parent_path().string();
+    const UniqueFd file(::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+    if (!file.valid()) {
+      return fail_errno(errno, "cannot make a file beside it", base_file());
+    }
+    if (::fchown(file.get(), user, group) != 0) {
+      return no(base_file(), "belongs to an owner or a group that this user can't give a new file to");
     }
     return {};
   }

@@ -46,8 +46,7 @@ class LiveRun {
     }
     const bool is_known = done.error().kind != ErrorKind::io;  // else it may go on in the machine all the same
     const bool is_needed = context_.earlier && is_unfinished(*context_.earlier);  // the base may be written in part
-    if (is_known && !context_.has_begun && !is_needed) {
-      QC_TRY(forget_what_was_made());
+    if (is_known && !context_.has_begun && !is_needed && forget_what_was_made()) {
       QC_TRY(context_.earlier ? context_.store->save(*context_.earlier) : context_.store->remove());
     }
     return std::unexpected(done.error());
@@ -59,17 +58,16 @@ class LiveRun {
     context_.record() = std::move(found.record);
   }
 
-  /// Nothing that an earlier run did is of use any more: no job, no overlay of ours on top, no switch.
+  /// Nothing that an earlier run did is of use any more: no job, no overlay of ours in the chain, no switch.
   Result<bool> is_to_begin_anew(const Disk& disk) {
     const CommitRecord& record = context_.record();
-    const auto active = identity_of(disk.active().file);
     if (record.live->step != LiveStep::merging || !is_unfinished(record)) {
       return false;
     }
     if (record.live->engine == LiveEngine::clone && record.state == CommitState::relinking) {
       return false;  // the base has its new content: only the switch is left
     }
-    if (record.live->overlay && record.live->overlay->identity == active) {
+    if (record.live->overlay && has_layer(disk, record.live->overlay->identity)) {
       return false;
     }
     const auto job = QC_TRY(context_.machine().job(context_.machine().handle_of(disk)));
@@ -85,6 +83,7 @@ class LiveRun {
   Result<void> forget_what_was_made() {
     LiveCommit& live = *context_.record().live;
     if (live.overlay) {
+      QC_TRY(expect_unused_overlay(context_.record()));
       live.temporaries.push_back(*live.overlay);
       live.overlay.reset();
     }
@@ -124,6 +123,7 @@ class LiveRun {
       close_merged(context_);
       return remove_temporaries(record, *context_.store);
     }
+    QC_TRY(expect_overlay_on_top(record, disk));
     if (!record.live->overlay) {
       QC_TRY(put_overlay_on_top(context_, disk));
     } else if (!record.overlay) {

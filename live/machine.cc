@@ -15,12 +15,28 @@ bool same_file(const std::string& file, const std::string& named) {
   return file == named || (identity && identity_of(file) == identity);
 }
 
+/// "vda[3]", where the layers have indexes that mean no other layer later (libvirt): never a position.
+bool is_index_of_its_own(const Disk& disk, const std::string& named) {
+  return disk.layers.front().node.ends_with(']') && named.find('[') != std::string::npos && !named.starts_with('[');
+}
+
+std::unexpected<Error> gone(const Disk& disk, const std::string& named) {
+  std::string nodes;
+  for (const DiskLayer& layer : disk.layers) {
+    nodes += (nodes.empty() ? "" : ", ") + layer.node;
+  }
+  return std::unexpected(
+      make_error(ErrorKind::invalid_argument, fmt::format("'{}' is no layer of it, or none any more", named))
+          .in(disk.name)
+          .advise(fmt::format("from the base on they are {}, or by their places 1 to {}", nodes, disk.layers.size())));
+}
+
 std::string names_of(const std::vector<Disk>& disks) {
   std::string names;
   for (const Disk& disk : disks) {
     names += (names.empty() ? "" : ", ") + disk.name;
   }
-  return names.empty() ? "it has no disks" : "its disks are " + names;
+  return names.empty() ? "it has no disks of raw and qcow2 files" : "its disks are " + names;
 }
 
 }  // namespace
@@ -54,6 +70,9 @@ Result<std::size_t> find_layer(const Disk& disk, const std::string& named) {
   auto position = by([&](const DiskLayer& layer) { return layer.file == named || layer.node == named; });
   if (position == depth) {
     if (const auto index = layer_index(named)) {
+      if (is_index_of_its_own(disk, named)) {
+        return gone(disk, named);
+      }
       if (*index < 1 || *index > disk.layers.size()) {
         return refuse(fmt::format("no layer has the index {}", *index));
       }

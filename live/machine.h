@@ -29,6 +29,7 @@ struct DiskLayer {
 struct Disk {
   std::string name;                ///< what the user calls it: vda, or the id of a -device or -drive
   std::string device;              ///< QMP: qdev path or drive id; libvirt: the target
+  std::string root;                ///< QMP: the node that the device reads: the active image's, or a filter above it
   std::vector<DiskLayer> layers;   ///< bottom first, at least one; the guest writes to the last one
   std::optional<std::string> job;  ///< handle of a block job that is known to be on it
 

@@ -135,7 +135,14 @@ class Merge {
     const CommitRecord& record = context_.record();
     FileGate gate(Locking::none);
     const Chain chain = QC_TRY(Chain::open(record.merged.back().path, gate, {.format = ImageFormat::qcow2}));
-    if (QC_TRY(prove_in(chain, chain.depth() - 1))) {
+    const auto proved = prove_in(chain, chain.depth() - 1);
+    if (!proved) {
+      return std::unexpected(Error(proved.error())
+                                 .in(record.base.path)
+                                 .advise("the guest reads through it already, and it is not compared with the layers "
+                                         "yet: run the same command again, and keep them"));
+    }
+    if (*proved) {
       return {};
     }
     const Comparison& found = context_.report.comparison;
@@ -222,7 +229,12 @@ Result<Places> places_of(const CommitRecord& record, const Disk& disk) {
   return places;
 }
 
-const char* state_of_chain(const CommitRecord& record) noexcept {
+std::string state_of_chain(const CommitRecord& record) {
+  if (record.live && record.live->overlay) {
+    return fmt::format(
+        "the guest goes on in '{}', over the chain as it was: start it on that; the same command goes on",
+        record.live->overlay->path);
+  }
   return record.live && record.live->engine == LiveEngine::clone && record.state >= CommitState::relinking
              ? "the base is whole, and the guest reads the same; the same command again ends it"
              : "the chain is as before; the same command again starts anew";
@@ -263,7 +275,7 @@ Error give_up(const Context& context, JobWatch& watch, Error error) {
   if (const auto cancelled = watch.cancel(); !cancelled) {
     return std::move(error).advise("it could not be cancelled: " + describe(cancelled.error()));
   }
-  return std::move(error).advise(std::string("cancelled; ") + state_of_chain(context.report.record));
+  return std::move(error).advise("cancelled; " + state_of_chain(context.report.record));
 }
 
 void close_files(const Context& context, const std::vector<std::string>& files) {

@@ -34,7 +34,7 @@ struct Places {
 [[nodiscard]] Result<void> make_durable(Machine& machine, const DiskLayer& layer);
 
 /// What to say of the chain when a commit that had not come to its end was given up.
-[[nodiscard]] const char* state_of_chain(const CommitRecord& record) noexcept;
+[[nodiscard]] std::string state_of_chain(const CommitRecord& record);
 
 /// Closes images that the disk does not read through any more, top first. They are of no use, so an error is said and
 /// no more.

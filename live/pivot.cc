@@ -61,6 +61,17 @@ bool is_in_base(const CommitRecord& record, const Disk& disk) {
   return identity_of(disk.active().file) == record.base.identity;
 }
 
+/// The only copy of what the guest has written since.
+std::unexpected<Error> overlay_is_needed(const CommitRecord& record, std::string_view why) {
+  const std::string& overlay = record.live->overlay->path;
+  return std::unexpected(
+      make_error(ErrorKind::refused, why)
+          .in(overlay)
+          .advise(fmt::format("start the guest on it and run the same command; or end the commit with the guest shut "
+                              "down: qchain commit --base '{}' --top '{}' '{}'",
+                              record.base.path, record.merged.back().path, overlay)));
+}
+
 Result<void> run_active(Context& context, const Disk& disk, FromReady then) {
   JobWatch watch(context.request, context.around, context.machine().handle_of(disk));
   auto done = commit_active(context, disk, watch, base_position(context.record(), disk), then);
@@ -120,8 +131,27 @@ Result<void> put_overlay_on_top(Context& context, const Disk& disk) {
   return record_merge_below(context);
 }
 
+Result<void> expect_overlay_on_top(const CommitRecord& record, const Disk& disk) {
+  if (!record.live->overlay || is_in_base(record, disk) ||
+      identity_of(disk.active().file) == record.live->overlay->identity) {
+    return {};
+  }
+  return overlay_is_needed(record, fmt::format("a commit was begun with the guest on it, and the guest goes on in '{}'",
+                                               disk.active().file));
+}
+
+Result<void> expect_unused_overlay(const CommitRecord& record) {
+  const RecordedFile& overlay = *record.live->overlay;
+  const bool is_there = identity_of(overlay.path) == overlay.identity;
+  if (is_there && !is_file_as_recorded(overlay)) {
+    return overlay_is_needed(record, "holds what a guest has written since a commit was begun");
+  }
+  return {};
+}
+
 Result<void> pivot_to_base(Context& context) {
   const Disk before = QC_TRY(context.disk());
+  QC_TRY(expect_overlay_on_top(context.record(), before));
   QC_TRY(dismiss_what_is_over(context, context.machine().handle_of(before)));
   if (!is_in_base(context.record(), before)) {
     context.record().live->step = LiveStep::pivoting;

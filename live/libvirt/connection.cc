@@ -61,7 +61,11 @@ ErrorKind kind_of(int code) {
 Result<Connection> connect_at_leisure(const std::string& uri) {
   Connection connection(::virConnectOpen(uri.empty() ? nullptr : uri.c_str()));
   if (!connection) {
-    return std::unexpected(libvirt_error("cannot connect").in(uri.empty() ? "libvirt" : uri));  // of this thread
+    Error error = libvirt_error("cannot connect").in(uri.empty() ? "libvirt" : uri);  // of this thread
+    if (error.advice.empty()) {
+      error.advice = "try virsh -c URI list: is the URI right, and does its daemon run?";
+    }
+    return std::unexpected(std::move(error));
   }
   constexpr int interval = 5;  // seconds
   constexpr unsigned missed = 3;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <pugixml.hpp>
 #include <sstream>
 
@@ -21,6 +22,10 @@ Result<pugi::xml_document> parsed(const std::string& xml) {
   return document;
 }
 
+auto disks_in(const pugi::xml_document& document) {
+  return document.child("domain").child("devices").children("disk");
+}
+
 std::string file_of(const pugi::xml_node& source) {
   for (const char* where : {"file", "dev"}) {
     if (const auto attribute = source.attribute(where)) {
@@ -30,41 +35,42 @@ std::string file_of(const pugi::xml_node& source) {
   return {};
 }
 
-Result<ImageFormat> format_of(const char* name, const std::string& file) {
+std::optional<ImageFormat> format_of(std::string_view name) {
   for (const ImageFormat format : {ImageFormat::raw, ImageFormat::qcow2}) {
-    if (std::string_view(name) == name_of(format)) {
+    if (name == name_of(format)) {
       return format;
     }
   }
-  return std::unexpected(make_error(ErrorKind::unsupported, fmt::format("its format is {}", name)).in(file));
+  return std::nullopt;
 }
 
-/// The layers below and with `place`, which is a <disk> or <backingStore>, from the top down.
-Result<std::vector<DiskLayer>> layers_of(const pugi::xml_node& disk, const std::string& target) {
+/// The layers below and with `disk`, from the top down; empty where there is a layer of another kind.
+std::vector<DiskLayer> layers_of(const pugi::xml_node& disk, const std::string& target) {
   std::vector<DiskLayer> layers;
-  const char* format = disk.child("driver").attribute("type").value();
+  const char* name = disk.child("driver").attribute("type").value();
   for (pugi::xml_node place = disk; (place.child("source") != nullptr) && layers.size() < deepest;) {
     const pugi::xml_node source = place.child("source");
     const std::string file = file_of(source);
-    if (file.empty()) {
-      return fail(ErrorKind::unsupported,
-                  fmt::format("an image of disk '{}' is neither a file nor a block device", target));
+    const auto format = format_of(name);
+    if (file.empty() || !format) {
+      return {};
     }
     // libvirt tells the index of the active image in its <source>, and that of the others in their <backingStore>.
     const char* index = place == disk ? source.attribute("index").value() : place.attribute("index").value();
-    layers.push_back({.file = file,
-                      .format = QC_TRY(format_of(format, file)),
-                      .node = fmt::format("{}[{}]", target, index),
-                      .file_node = {}});
+    layers.push_back({.file = file, .format = *format, .node = fmt::format("{}[{}]", target, index), .file_node = {}});
     place = place.child("backingStore");
-    format = place.child("format").attribute("type").value();
+    name = place.child("format").attribute("type").value();
   }
   return layers;
 }
 
-Result<Disk> disk_of(const pugi::xml_node& element) {
-  const std::string target = element.child("target").attribute("dev").value();
-  Disk disk{.name = target, .device = target, .layers = QC_TRY(layers_of(element, target)), .job = {}};
+const char* target_of(const pugi::xml_node& disk) {
+  return disk.child("target").attribute("dev").value();
+}
+
+Disk disk_of(const pugi::xml_node& element) {
+  const std::string target = target_of(element);
+  Disk disk{.name = target, .device = target, .root = {}, .layers = layers_of(element, target), .job = {}};
   std::ranges::reverse(disk.layers);
   for (std::size_t i = 0; i < disk.layers.size(); ++i) {
     disk.layers[i].index = i + 1;
@@ -80,9 +86,9 @@ Result<Disk> disk_of(const pugi::xml_node& element) {
 Result<std::vector<Disk>> disks_of(const std::string& xml) {
   const pugi::xml_document document = QC_TRY(parsed(xml));
   std::vector<Disk> disks;
-  for (const pugi::xml_node& element : document.child("domain").child("devices").children("disk")) {
-    if (!file_of(element.child("source")).empty()) {
-      disks.push_back(QC_TRY(disk_of(element)));
+  for (const pugi::xml_node& element : disks_in(document)) {
+    if (Disk disk = disk_of(element); !disk.layers.empty()) {
+      disks.push_back(std::move(disk));
     }
   }
   return disks;
@@ -94,19 +100,20 @@ bool is_ready(const std::string& xml, const std::string& disk) {
     return false;
   }
   const auto devices = document->child("domain").child("devices");
-  const auto found = devices.find_child(
-      [&](const pugi::xml_node& element) { return element.child("target").attribute("dev").value() == disk; });
+  const auto found = devices.find_child([&](const pugi::xml_node& element) { return target_of(element) == disk; });
   return std::string_view(found.child("mirror").attribute("ready").value()) == "yes";
 }
 
-std::string snapshot_xml(const std::vector<Disk>& disks, const Disk& disk, const std::string& file) {
+Result<std::string> snapshot_xml(const std::string& xml, const Disk& disk, const std::string& file) {
+  const pugi::xml_document domain = QC_TRY(parsed(xml));
   pugi::xml_document document;
   auto list = document.append_child("domainsnapshot").append_child("disks");
-  for (const Disk& other : disks) {
+  for (const pugi::xml_node& other : disks_in(domain)) {
+    const bool is_meant = target_of(other) == disk.device;
     auto element = list.append_child("disk");
-    element.append_attribute("name") = other.device.c_str();
-    element.append_attribute("snapshot") = other.device == disk.device ? "external" : "no";
-    if (other.device == disk.device) {
+    element.append_attribute("name") = target_of(other);
+    element.append_attribute("snapshot") = is_meant ? "external" : "no";
+    if (is_meant) {
       element.append_child("driver").append_attribute("type") = "qcow2";
       element.append_child("source").append_attribute("file") = file.c_str();
     }

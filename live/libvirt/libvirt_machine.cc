@@ -301,7 +301,8 @@ Result<void> LibvirtMachine::set_speed(const std::string& handle, std::uint64_t 
 }
 
 Result<void> LibvirtMachine::snapshot(const Disk& disk, const std::string& file) {
-  const std::string description = snapshot_xml(QC_TRY(disks()), disk, file);
+  const std::string domain = QC_TRY(xml());
+  const std::string description = QC_TRY_IN(name_, snapshot_xml(domain, disk, file));
   constexpr unsigned flags = VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA |
                              VIR_DOMAIN_SNAPSHOT_CREATE_REUSE_EXT;
   virDomainSnapshot* const made =

@@ -35,7 +35,8 @@ bool is_protocol(const std::string& driver) {
 }
 
 bool is_filter(const std::string& driver) {
-  constexpr std::array filters{"throttle", "copy-on-read", "commit_top", "mirror_top", "backup-top", "blkdebug"};
+  constexpr std::array filters{"throttle",   "copy-on-read",      "commit_top", "mirror_top",
+                               "backup-top", "copy-before-write", "blkdebug"};
   return std::ranges::find(filters, driver) != filters.end();
 }
 
@@ -132,7 +133,9 @@ std::string id_in(const std::string& qdev) {
 std::string name_of(const Json& stat) {
   const std::string drive = text_of(stat, "device");
   const std::string id = id_in(text_of(stat, "qdev"));
-  return !id.empty() ? id : !drive.empty() ? drive : text_of(stat, "node-name");
+  // The active image's node would be another one after a snapshot: only a disk without a device is called by it.
+  const std::string fallback = !drive.empty() ? drive : text_of(stat, "qdev");
+  return !id.empty() ? id : !fallback.empty() ? fallback : text_of(stat, "node-name");
 }
 
 std::optional<std::string> job_on(const Disk& disk, const Json& jobs) {
@@ -181,6 +184,7 @@ std::vector<Disk> disks_in(const GraphAnswers& answers, pid_t pid) {
   for (const Json& stat : answers.stats) {
     Disk disk{.name = name_of(stat),
               .device = text_of(stat, "device"),
+              .root = text_of(stat, "node-name"),
               .layers = layers_under(stat, nodes, pid),
               .job = std::nullopt};
     if (disk.layers.empty()) {

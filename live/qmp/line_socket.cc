@@ -11,6 +11,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 namespace qchain::live::qmp {
 namespace {
@@ -40,6 +42,19 @@ class StopSignal {
 int milliseconds_until(Clock::time_point until) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
   return static_cast<int>(std::clamp<decltype(left)>(left, 0, 3'600'000));
+}
+
+std::string_view advice_for(int connecting) {
+  switch (connecting) {
+    case EAGAIN:
+      return "another client is connected to it: QEMU talks to one at a time";
+    case ECONNREFUSED:
+      return "no QEMU listens there any more";
+    case ENOENT:
+      return "it is what QEMU was started with: -qmp unix:SOCKET,server=on,wait=off";
+    default:
+      return {};
+  }
 }
 
 Wake wait(int socket, short events, Clock::time_point until, int stop) {
@@ -74,13 +89,8 @@ Result<LineSocket> LineSocket::connect(const std::string& path) {
   }
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     const int why = errno;
-    Error error = std::move(fail_errno(why, "cannot connect to the QMP socket", path)).error();
-    if (why == EAGAIN) {
-      error.advice = "another client is connected to it: QEMU talks to one at a time";
-    } else if (why == ECONNREFUSED) {
-      error.advice = "no QEMU listens there any more";
-    }
-    return std::unexpected(std::move(error));
+    return std::unexpected(
+        std::move(fail_errno(why, "cannot connect to the QMP socket", path)).error().advise(advice_for(why)));
   }
   return LineSocket(std::move(fd), path);
 }

@@ -45,9 +45,12 @@ std::string QmpMachine::handle_of(const Disk& disk) const {
 Result<std::string> QmpMachine::start_commit(const Disk& disk, const CommitJob& job) {
   std::string handle = handle_of(disk);
   const DiskLayer& base = disk.layers[job.base];
-  Json arguments{{"job-id", handle},       {"device", disk.active().node},
+  Json arguments{{"job-id", handle},       {"device", disk.root},
                  {"base-node", base.node}, {"speed", job.bytes_per_second},
                  {"on-error", "report"},   {"auto-dismiss", false}};
+  if (disk.root != disk.active().node) {
+    arguments["top-node"] = disk.active().node;  // without, a filter above it would be the top
+  }
   if (job.top + 1 < disk.layers.size()) {
     arguments["top-node"] = disk.layers[job.top].node;
     arguments["backing-file"] = job.backing_name;

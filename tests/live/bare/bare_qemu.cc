@@ -19,7 +19,7 @@ namespace {
 using live::qmp::Json;
 
 /// Bottom first: each with the node below it.
-Arguments named_nodes(const std::vector<std::string>& chain) {
+Arguments named_nodes(const std::vector<std::string>& chain, BareQemu::Nodes kind) {
   Arguments options;
   for (std::size_t i = 0; i < chain.size(); ++i) {
     const std::string name = "n" + std::to_string(i + 1);
@@ -39,7 +39,14 @@ Arguments named_nodes(const std::vector<std::string>& chain) {
       options.insert(options.end(), {"-blockdev", node.dump()});
     }
   }
-  options.insert(options.end(), {"-device", "virtio-blk-pci,id=vda,drive=n" + std::to_string(chain.size())});
+  std::string drive = "n" + std::to_string(chain.size());
+  if (kind == BareQemu::Nodes::throttled) {
+    const Json filter{{"driver", "throttle"}, {"node-name", "slow"}, {"throttle-group", "all"}, {"file", drive}};
+    options.insert(options.end(), {"-object", "throttle-group,id=all", "-blockdev", filter.dump()});
+    drive = "slow";
+  }
+  const std::string id = kind == BareQemu::Nodes::nameless ? "" : "id=vda,";
+  options.insert(options.end(), {"-device", "virtio-blk-pci," + id + "drive=" + drive});
   return options;
 }
 
@@ -79,17 +86,20 @@ std::unique_ptr<live::qmp::Client> connect(const std::string& path, pid_t pid) {
 
 }  // namespace
 
-BareQemu::BareQemu(const std::string& folder, const std::vector<std::string>& chain, Nodes nodes)
+BareQemu::BareQemu(const std::string& folder, const std::vector<std::string>& chain, Nodes nodes,
+                   const std::vector<std::string>& more)
     : folder_(folder),
-      device_(nodes == Nodes::named ? "/machine/peripheral/vda/virtio-backend"
-                                    : "/machine/peripheral-anon/device[0]/virtio-backend") {
+      device_(nodes == Nodes::named || nodes == Nodes::throttled
+                  ? "/machine/peripheral/vda/virtio-backend"
+                  : "/machine/peripheral-anon/device[0]/virtio-backend") {
   Arguments command{"setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel",   "tcg",  "-m",
                     "16",      "-machine",    "q35",  "-nodefaults",        "-display", "none", "-S"};
   for (const char* name : {"qmp", "test"}) {
     command.insert(command.end(), {"-qmp", "unix:" + folder + "/" + name + ",server=on,wait=off"});
   }
-  const Arguments block = nodes == Nodes::named ? named_nodes(chain) : drive(chain);
+  const Arguments block = nodes == Nodes::drive ? drive(chain) : named_nodes(chain, nodes);
   command.insert(command.end(), block.begin(), block.end());
+  command.insert(command.end(), more.begin(), more.end());
   pid_ = start_process(command);
   monitor_ = connect(folder + "/test", pid_);
 }
@@ -142,9 +152,9 @@ void BareLab::SetUp() {
   must_run({"qemu-img", "convert", "-O", "raw", file("c.qcow2"), file("before")});
 }
 
-void BareLab::start(BareQemu::Nodes nodes) {
+void BareLab::start(BareQemu::Nodes nodes, const std::vector<std::string>& more) {
   qemu_ = std::make_unique<BareQemu>(
-      folder_, std::vector{file("base.raw"), file("a.qcow2"), file("b.qcow2"), file("c.qcow2")}, nodes);
+      folder_, std::vector{file("base.raw"), file("a.qcow2"), file("b.qcow2"), file("c.qcow2")}, nodes, more);
 }
 
 void BareLab::expect_reads_as_before(const std::string& image, const std::string& format) const {

@@ -17,11 +17,14 @@ class BareQemu {
  public:
   /// What a disk is made of.
   enum class Nodes : std::uint8_t {
-    named,  ///< -blockdev: every node has a name
-    drive,  ///< -drive: QEMU names the nodes
+    named,      ///< -blockdev: every node has a name, n1 is the base's
+    drive,      ///< -drive: QEMU names the nodes
+    throttled,  ///< as named, and the device reads through a throttle node
+    nameless,   ///< as named, but the device has no id
   };
-  /// Starts on the chain, bottom first: the first is raw, the others qcow2.
-  BareQemu(const std::string& folder, const std::vector<std::string>& chain, Nodes nodes = Nodes::named);
+  /// Starts on the chain, bottom first: the first is raw, the others qcow2. `more`: on the command line.
+  BareQemu(const std::string& folder, const std::vector<std::string>& chain, Nodes nodes = Nodes::named,
+           const std::vector<std::string>& more = {});
   BareQemu(const BareQemu&) = delete;
   BareQemu& operator=(const BareQemu&) = delete;
   ~BareQemu();
@@ -51,7 +54,7 @@ class BareLab : public testing::Test {
 
   void SetUp() override;
 
-  void start(BareQemu::Nodes nodes = BareQemu::Nodes::named);
+  void start(BareQemu::Nodes nodes = BareQemu::Nodes::named, const std::vector<std::string>& more = {});
   /// On images of other names, bottom first, in named nodes.
   void start_on(const std::vector<std::string>& chain) { qemu_ = std::make_unique<BareQemu>(folder_, chain); }
   [[nodiscard]] std::string file(const std::string& name) const { return folder_ + "/" + name; }

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "live/live_commit.h"
@@ -84,12 +86,13 @@ class CommitLive : public BareLab {
     return std::make_unique<FileRecordStore>(base);
   }
   /// What finishes it when the guest is no more.
-  [[nodiscard]] Result<CommitReport> commit_offline() const {
+  [[nodiscard]] Result<CommitReport> commit_offline() const { return commit_offline(file("c.qcow2"), "b.qcow2"); }
+  [[nodiscard]] Result<CommitReport> commit_offline(const std::string& image, const std::string& top) const {
     FileGate looking(Locking::none);
     FileWritingGate working;
     CommitRequest request;
-    request.image = file("c.qcow2");
-    request.layers = {.base = file("base.raw"), .top = file("b.qcow2")};
+    request.image = image;
+    request.layers = {.base = file("base.raw"), .top = file(top)};
     return qchain::commit(request,
                           {.looking = looking, .working = working, .records = records, .progress = {}, .stop = {}});
   }
@@ -101,6 +104,14 @@ class CommitLive : public BareLab {
                                 {"top-node", "n2"},
                                 {"speed", 1},
                                 {"auto-dismiss", false}});
+  }
+  /// Ends a job, and forgets it.
+  void cancel_job(const char* id) const {
+    qemu_->ask("job-cancel", {{"id", id}});
+    for (int tries = 0; tries < 1000 && qemu_->ask("query-jobs").at(0).at("status") != "concluded"; ++tries) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    qemu_->ask("job-dismiss", {{"id", id}});
   }
   /// After a pivot: QEMU has nothing open any more but the base.
   void expect_only_base_open() {

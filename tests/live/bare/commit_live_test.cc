@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <thread>
 
 #include "qcow/commit/retire.h"
 #include "tests/support/files.h"
@@ -89,6 +88,23 @@ TEST_F(CommitLive, WhereNoJobWaitsAWrongBaseIsFoundAfterTheSwitchAndTheLayersAre
   ASSERT_TRUE(right) << describe(right.error());
   EXPECT_GT(right->comparison.compared, 0U);
   expect_all_in_base();
+}
+
+TEST_F(CommitLive, WhereNoJobWaitsWhatWasSwitchedAndNotComparedIsEndedOffline) {
+  start();
+  CutOffMachine machine(open());
+  machine.finalizes_by_itself = true;
+  machine.before_flush = [] { throw Killed(); };
+  commit_in_part(below_active(), machine);
+  EXPECT_EQ(chain_in_qemu(), (std::vector<std::string>{"base.raw", "c.qcow2"}));
+  EXPECT_EQ(record()->state, CommitState::copying);
+  qemu_.reset();
+  const auto done = commit_offline();
+  ASSERT_TRUE(done) << describe(done.error());
+  EXPECT_EQ(record()->state, CommitState::done) << "and not verified";
+  expect_reads_as_before(file("c.qcow2"));
+  FileRecordStore records(file("base.raw"));
+  EXPECT_TRUE(retire(records, {}));
 }
 
 TEST_F(CommitLive, TheSameCommandAgainSaysThatItIsDone) {
@@ -281,11 +297,7 @@ TEST_F(CommitLive, AJobOfAnotherIsNamed) {
   EXPECT_FALSE(commit(active(Ending::pivot)));
   EXPECT_FALSE(record());
   EXPECT_FALSE(std::filesystem::exists(file("c.qcow2.qchain-live")));
-  qemu_->ask("job-cancel", {{"id", "theirs"}});
-  for (int tries = 0; tries < 1000 && qemu_->ask("query-jobs").at(0).at("status") != "concluded"; ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  qemu_->ask("job-dismiss", {{"id", "theirs"}});
+  cancel_job("theirs");
   LiveRequest other = below_active();
   other.layers = {.base = "vda[1]", .top = "vda[2]"};
   const auto after = commit(other);

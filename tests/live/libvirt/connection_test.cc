@@ -45,6 +45,7 @@ TEST(LibvirtConnection, WithoutADaemonTheReasonIsLibvirts) {
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().kind, ErrorKind::io);
   EXPECT_THAT(describe(opened.error()), testing::HasSubstr("cannot connect: libvirt says: "));
+  EXPECT_THAT(opened.error().advice, testing::HasSubstr("virsh -c URI list"));
 }
 
 }  // namespace

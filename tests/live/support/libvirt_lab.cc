@@ -14,7 +14,7 @@ void LibvirtLab::SetUp() {
   }
   libvirt_.emplace();
   make_hole_file(file("base.raw"), disk_size);
-  guest_.emplace(libvirt_->start(kit(), file("base.raw"), "raw", guest_seed()));
+  guest_.emplace(libvirt_->start(kit(), file("base.raw"), "raw", guest_seed(), disks_));
 }
 
 Tested LibvirtLab::tested() {

@@ -22,6 +22,8 @@ class LibvirtLab : public Lab {
   /// Ends the domain, and compares `image` with what the guest did.
   void expect_right_at_the_end(const std::string& image, const std::string& format);
 
+  SessionLibvirt::Disks disks_ = SessionLibvirt::Disks::one;  ///< before SetUp()
+
  private:
   std::optional<SessionLibvirt> libvirt_;
   std::optional<Guest> guest_;

@@ -34,7 +34,7 @@ void wait_for_change(int watch) {
 }
 
 std::string domain_xml(const std::string& folder, const std::string& image, const std::string& format,
-                       const std::string& guest) {
+                       const std::string& guest, const std::string& other_disk) {
   return fmt::format(R"(<domain type='qemu'>
   <name>vm1</name>
   <memory unit='MiB'>128</memory>
@@ -53,12 +53,13 @@ std::string domain_xml(const std::string& folder, const std::string& image, cons
       <source file='{1}'/>
       <target dev='vda' bus='virtio'/>
     </disk>
+    {4}
     <serial type='unix'><source mode='connect' path='{0}/serial'/></serial>
     <memballoon model='none'/>
   </devices>
 </domain>
 )",
-                     folder, image, format, guest);
+                     folder, image, format, guest, other_disk);
 }
 
 }  // namespace
@@ -121,12 +122,20 @@ void SessionLibvirt::own(const std::string& file) const {
 }
 
 Guest SessionLibvirt::start(const GuestKit& kit, const std::string& image, const std::string& format,
-                            const std::string& guest) {
+                            const std::string& guest, Disks disks) {
   fs::copy_file(kit.kernel, dir_ / "vmlinuz", fs::copy_options::overwrite_existing);
   fs::copy_file(kit.initramfs, dir_ / "initramfs", fs::copy_options::overwrite_existing);
   own(image);
+  std::string other;
+  if (disks == Disks::another_beside) {
+    const std::string file = dir_ / "other.vmdk";
+    must_run({"qemu-img", "create", "-q", "-f", "vmdk", file, "1M"});
+    own(file);
+    other = "<disk type='file' device='disk'><driver name='qemu' type='vmdk'/><source file='" + file +
+            "'/><target dev='vdb' bus='virtio'/></disk>";
+  }
   const LineListener listener(dir_ / "serial");
-  write_file(dir_ / "vm1.xml", bytes_of(domain_xml(dir_.path(), image, format, guest_command_line(guest))));
+  write_file(dir_ / "vm1.xml", bytes_of(domain_xml(dir_.path(), image, format, guest_command_line(guest), other)));
   virsh({"create", dir_ / "vm1.xml"});
   Guest started(listener.accept());
   started.wait_until_ready();

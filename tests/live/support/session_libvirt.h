@@ -27,8 +27,13 @@ class SessionLibvirt {
   /// Gives a file to the user that QEMU runs as.
   void own(const std::string& file) const;
 
+  enum class Disks : std::uint8_t {
+    one,
+    another_beside,  ///< vdb, of a format that is not ours
+  };
   /// Starts the domain "vm1" with the test guest on a disk vda, and returns when the guest works.
-  Guest start(const GuestKit& kit, const std::string& image, const std::string& format, const std::string& guest);
+  Guest start(const GuestKit& kit, const std::string& image, const std::string& format, const std::string& guest,
+              Disks disks = Disks::one);
   void send(int signal) const { daemon_->send(signal); }
   /// After the daemon was killed: a new one takes over the domains that run.
   void restart();

@@ -3,6 +3,8 @@
 #include <cerrno>
 
 #include "live/qmp/client.h"
+#include "live/qmp/line_socket.h"
+#include "tests/support/temp_dir.h"
 #include "tests/unit/live/fake_qemu.h"
 
 namespace qchain::live::qmp {
@@ -23,6 +25,14 @@ std::unique_ptr<Client> connected(FakeQemu& qemu, Client::Options options = {}) 
 
 FakeQemu::Script always(std::vector<Json> messages) {
   return [messages](const std::string&, const Json&) { return messages; };
+}
+
+TEST(QmpClient, ASocketThatIsNotThereIsAnErrorThatSaysWhereToLook) {
+  const test::TempDir dir;
+  const auto socket = LineSocket::connect(dir / "none.sock");
+  ASSERT_FALSE(socket);
+  EXPECT_EQ(socket.error().kind, ErrorKind::not_found);
+  EXPECT_TRUE(socket.error().advice.contains("-qmp unix:"));
 }
 
 TEST(QmpClient, KnowsTheVersionFromTheGreeting) {
