@@ -130,17 +130,21 @@ std::string id_in(const std::string& qdev) {
   return id.substr(0, id.find('/'));
 }
 
+/// Its own, the drive's, or the device's place. The active image's node would be another one after a snapshot: only a
+/// disk without a device is called by it.
 std::string name_of(const Json& stat) {
-  const std::string drive = text_of(stat, "device");
-  const std::string id = id_in(text_of(stat, "qdev"));
-  // The active image's node would be another one after a snapshot: only a disk without a device is called by it.
-  const std::string fallback = !drive.empty() ? drive : text_of(stat, "qdev");
-  return !id.empty() ? id : !fallback.empty() ? fallback : text_of(stat, "node-name");
+  const std::string place = text_of(stat, "qdev");
+  for (const std::string& name : {id_in(place), text_of(stat, "device"), place}) {
+    if (!name.empty()) {
+      return name;
+    }
+  }
+  return text_of(stat, "node-name");
 }
 
 std::optional<std::string> job_on(const Disk& disk, const Json& jobs) {
   for (const Json& job : jobs) {
-    const std::string id = text_of(job, "device");
+    std::string id = text_of(job, "device");
     if (id == job_handle(disk.name) || (!id.empty() && id == disk.device)) {
       return id;
     }

@@ -256,7 +256,7 @@ json live_to_json(const std::optional<LiveCommit>& live) {
 }
 
 LiveStep step_from_json(const json& value) {
-  const auto found = std::ranges::find(step_names, value.get<std::string>());
+  const auto* const found = std::ranges::find(step_names, value.get<std::string>());
   if (found == step_names.end()) {
     throw json::other_error::create(501, "unknown step", nullptr);
   }
