@@ -20,6 +20,10 @@ struct FreeText {
   void operator()(char* text) const noexcept { std::free(text); }
 };
 
+bool is_commit(int type) {
+  return type == VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT || type == VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT;
+}
+
 /// The end of a job of this disk, by libvirt's word.
 std::optional<Phase> phase_of(int status, bool was_left) {
   switch (status) {
@@ -76,6 +80,7 @@ class LibvirtMachine final : public Machine {
   [[nodiscard]] Result<void> abort(const std::string& handle, unsigned flags, std::string_view what);
   [[nodiscard]] Result<void> hear(int id, virConnectDomainEventGenericCallback callback);
   static void on_close(virConnectPtr, int, void* self) { static_cast<LibvirtMachine*>(self)->closed_ = true; }
+  [[nodiscard]] Result<std::optional<virDomainBlockJobInfo>> job_on(const std::string& disk);
   [[nodiscard]] std::optional<JobState> end_of(const std::string& handle);
   void note_job(const std::string& disk, int status);
   void note_life(int event);
@@ -117,9 +122,11 @@ Result<void> LibvirtMachine::hear(int id, virConnectDomainEventGenericCallback c
 }
 
 Result<void> LibvirtMachine::listen() {
-  const virConnectDomainEventBlockJobCallback on_job = [](virConnectPtr, virDomainPtr, const char* disk, int,
+  const virConnectDomainEventBlockJobCallback on_job = [](virConnectPtr, virDomainPtr, const char* disk, int type,
                                                           int status, void* self) {
-    static_cast<LibvirtMachine*>(self)->note_job(disk, status);
+    if (is_commit(type)) {
+      static_cast<LibvirtMachine*>(self)->note_job(disk, status);
+    }
   };
   const virConnectDomainEventCallback on_life = [](virConnectPtr, virDomainPtr, int event, int, void* self) {
     static_cast<LibvirtMachine*>(self)->note_life(event);
@@ -174,7 +181,7 @@ Result<std::vector<Disk>> LibvirtMachine::disks() {
   const std::string text = QC_TRY(xml());
   auto disks = QC_TRY_IN(name_, disks_of(text));
   for (Disk& disk : disks) {
-    if (!disk.job && QC_TRY(job(disk.device))) {
+    if (!disk.job && QC_TRY(job_on(disk.device))) {
       disk.job = disk.device;
     }
   }
@@ -213,20 +220,29 @@ Result<std::optional<JobState>> LibvirtMachine::job(const std::string& handle) {
   if (const auto over = over_.find(handle); over != over_.end()) {
     return over->second;
   }
+  const auto info = QC_TRY(job_on(handle));
+  if (!info || !is_commit(info->type)) {  // what others do with the disk is no job of ours, to be taken up or ended
+    return end_of(handle);
+  }
+  seen_.insert(handle);
+  const bool ready = info->type == VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT && is_ready(QC_TRY(xml()), handle);
+  return JobState{.job = handle,
+                  .phase = ready ? Phase::ready : Phase::running,
+                  .done = info->cur,
+                  .total = info->end,
+                  .reason = {}};
+}
+
+/// Whatever job libvirt knows of on the disk.
+Result<std::optional<virDomainBlockJobInfo>> LibvirtMachine::job_on(const std::string& disk) {
   virDomainBlockJobInfo info{};
   const int found = loop_->while_turning([&] {
-    return ::virDomainGetBlockJobInfo(domain_.get(), handle.c_str(), &info, VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES);
+    return ::virDomainGetBlockJobInfo(domain_.get(), disk.c_str(), &info, VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES);
   });
   if (found < 0) {
     return std::unexpected(failed("cannot ask for the job"));
   }
-  if (found == 0) {
-    return end_of(handle);
-  }
-  seen_.insert(handle);
-  const bool ready = info.type == VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT && is_ready(QC_TRY(xml()), handle);
-  return JobState{
-      .job = handle, .phase = ready ? Phase::ready : Phase::running, .done = info.cur, .total = info.end, .reason = {}};
+  return found == 0 ? std::nullopt : std::optional(info);
 }
 
 /// Libvirt forgets a job before it tells of its end.

@@ -152,6 +152,13 @@ std::optional<std::string> job_on(const Disk& disk, const Json& jobs) {
   return std::nullopt;
 }
 
+/// By its folder without links: QEMU has a name as it was given, a record as it really is.
+std::string without_links(const std::string& file) {
+  std::error_code error;
+  const fs::path folder = fs::canonical(fs::path(file).parent_path(), error);
+  return error ? file : (folder / fs::path(file).filename()).string();
+}
+
 }  // namespace
 
 std::string job_handle(const std::string& disk_name) {
@@ -166,7 +173,7 @@ std::string job_handle(const std::string& disk_name) {
 std::vector<std::string> nodes_of(const std::string& file, const GraphAnswers& answers, pid_t pid) {
   std::set<std::string> storages;
   for (const auto& [name, node] : nodes_in(answers.nodes)) {
-    if (is_protocol(node.driver) && absolute_name(node.file, pid) == file) {
+    if (is_protocol(node.driver) && without_links(absolute_name(node.file, pid)) == without_links(file)) {
       storages.insert(name);
     }
   }
