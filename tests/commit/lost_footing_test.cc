@@ -68,12 +68,11 @@ TEST_F(LostFooting, OverlaysInTheFolderOfALinkCountToo) {
   create_overlay(dir / "pool/other.qcow2", "base.raw", "raw");
   expect_refused(run_commit(request_for(b)), "other.qcow2' hangs on it too");
   fs::remove(dir / "pool/other.qcow2");
-  ASSERT_TRUE(run_commit(request_for(b, base, a)));
-  create_overlay(dir / "late.qcow2", "a.qcow2", "qcow2");
+  ASSERT_TRUE(run_commit(request_for(a)));  // b hangs on the top, and the record does not know of it
   FileRecordStore records(base);
   const auto retired = retire(records, {}, folders_to_scan({}, base));
   ASSERT_FALSE(retired);
-  EXPECT_TRUE(describe(retired.error()).contains("late.qcow2' still hangs on it")) << describe(retired.error());
+  EXPECT_TRUE(describe(retired.error()).contains("b.qcow2' still hangs on it")) << describe(retired.error());
   EXPECT_TRUE(fs::exists(dir / "pool/a.qcow2"));
 }
 
