@@ -6,12 +6,13 @@
 
 namespace qchain::fusefs {
 
-FileSystem::FileSystem(Tree tree, Views& views, Owner owner, Reporter& reporter, Zeros zeros)
+FileSystem::FileSystem(Tree tree, Views& views, Owner owner, Reporter& reporter, Zeros zeros, ColdFiles cold)
     : tree_(std::move(tree)),
       views_(views),
       owner_(owner),
       reporter_(reporter),
       zeros_(std::move(zeros)),
+      cold_(std::move(cold)),
       stored_(views) {}
 
 Reply<OpenFile*> FileSystem::open(Inode inode, int flags) {

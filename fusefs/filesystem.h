@@ -3,13 +3,16 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "fusefs/cold_files.h"
 #include "fusefs/errno.h"
 #include "fusefs/horizon.h"
 #include "fusefs/read_ahead.h"
@@ -18,6 +21,7 @@
 #include "fusefs/stored_bytes.h"
 #include "fusefs/tree.h"
 #include "fusefs/views.h"
+#include "fusefs/waiting.h"
 #include "fusefs/zeros.h"
 
 namespace qchain::fusefs {
@@ -43,11 +47,21 @@ struct OpenFile {
   Horizon horizon;
 };
 
-/// What a read gives: bytes in memory, or that many in the pipe.
+/// A small read that would wait for the disk, and others do so already: let it wait without a thread.
+struct PutOff {
+  FilePiece piece;  ///< all of what is asked for, past the page cache
+  Waiting waiting;  ///< for as long as it does
+};
+
+/// What a read gives: bytes in memory, or that many in the pipe, or none yet.
 struct Content {
   Bytes bytes;
   std::size_t in_pipe = 0;
+  std::optional<PutOff> put_off = std::nullopt;
 };
+
+/// What a small read does where it has to wait for the disk.
+enum class IfCold : std::uint8_t { wait, put_off };
 
 /// Where the bytes of a read may go.
 struct ReadSpace {
@@ -66,7 +80,7 @@ struct FolderEntry {
 /// What a request of the kernel means, apart from how it comes and how the answer goes. Thread-safe.
 class FileSystem {
  public:
-  FileSystem(Tree tree, Views& views, Owner owner, Reporter& reporter, Zeros zeros);
+  FileSystem(Tree tree, Views& views, Owner owner, Reporter& reporter, Zeros zeros, ColdFiles cold = {});
 
   /// ENOENT; never counts blocks.
   [[nodiscard]] Reply<Attributes> lookup(Inode parent, std::string_view name);
@@ -86,19 +100,23 @@ class FileSystem {
 
   /// The file's bytes in `range`, cut at its end; they lie in `space`, or in lasting memory. Errors go to the reporter,
   /// and as errno to the reader: EIO for what is broken.
-  [[nodiscard]] Reply<Content> read(OpenFile& file, Range range, ReadSpace space);
+  [[nodiscard]] Reply<Content> read(OpenFile& file, Range range, ReadSpace space, IfCold if_cold = IfCold::wait);
   /// Offset of the first data or hole at or after `offset`; the end of the file is a hole. ENXIO.
   [[nodiscard]] static Reply<std::uint64_t> seek(OpenFile& file, std::uint64_t offset, Seek what);
 
  private:
   [[nodiscard]] Attributes attributes_of(const Node& node);
   static void prepare(OpenFile& file, Range in_view, const Extent& first);
+  [[nodiscard]] Reply<Content> read_waiting(const OpenFile& file, Range in_view, ReadSpace space);
+  [[nodiscard]] std::optional<FilePiece> find_cold(const OpenFile& file, Range in_view, const Extent& first) const;
 
   Tree tree_;
   Views& views_;
   Owner owner_;
   Reporter& reporter_;
   Zeros zeros_;
+  ColdFiles cold_;
+  std::atomic<unsigned> waiting_ = 0;  ///< small reads that may wait for the disk
   StoredBytes stored_;
   std::mutex open_mutex_;
   std::unordered_map<OpenFile*, std::unique_ptr<OpenFile>> open_files_;  ///< guarded by open_mutex_

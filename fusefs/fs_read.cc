@@ -1,5 +1,6 @@
 #include <array>
 
+#include "fusefs/cold_reads.h"
 #include "fusefs/filesystem.h"
 
 namespace qchain::fusefs {
@@ -26,6 +27,9 @@ UnreadablePlace locate(const View& view, Range range) {
 
 /// Smaller reads are cheaper by a copy than by two more system calls.
 constexpr std::size_t least_to_splice = std::size_t{64} << 10;
+
+/// So many wait each in its thread, by way of the page cache and the kernel's read-ahead: with few, that is as fast.
+constexpr unsigned few = 3;
 
 /// The stored pieces that a range consists of.
 class StoredPieces {
@@ -67,7 +71,16 @@ void FileSystem::prepare(OpenFile& file, Range in_view, const Extent& first) {
   file.view->will_need(ahead);
 }
 
-Reply<Content> FileSystem::read(OpenFile& file, Range range, ReadSpace space) {
+std::optional<FilePiece> FileSystem::find_cold(const OpenFile& file, Range in_view, const Extent& first) const {
+  if (waiting_ < few || in_view.length > ColdReads::largest || first.kind != ExtentKind::data ||
+      first.end() < in_view.end()) {
+    return std::nullopt;
+  }
+  const Storage& storage = file.view->slice().chain.layer(first.layer).image->data_storage();
+  return cold_.find(storage, {first.offset, in_view.length});
+}
+
+Reply<Content> FileSystem::read(OpenFile& file, Range range, ReadSpace space, IfCold if_cold) {
   const Range inside = intersect(range, {0, file.node.content.window.length});
   if (inside.empty()) {
     return Content{};
@@ -79,8 +92,16 @@ Reply<Content> FileSystem::read(OpenFile& file, Range range, ReadSpace space) {
     return Content{zeros_.bytes().first(in_view.length)};
   }
   if (splice(*file.view, in_view, space.pipe)) {
-    return Content{{}, in_view.length};
+    return Content{.bytes = {}, .in_pipe = in_view.length};
   }
+  if (const auto piece = if_cold == IfCold::put_off ? find_cold(file, in_view, first) : std::nullopt) {
+    return Content{.bytes = {}, .put_off = PutOff{*piece, Waiting(waiting_)}};
+  }
+  return read_waiting(file, in_view, space);
+}
+
+Reply<Content> FileSystem::read_waiting(const OpenFile& file, Range in_view, ReadSpace space) {
+  const Waiting waiting(waiting_);
   const MutableBytes into = space.buffer.first(in_view.length);
   if (const auto done = file.view->read(in_view.start, into); !done) {
     reporter_.unreadable(locate(*file.view, in_view), done.error());

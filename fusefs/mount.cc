@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <utility>
 
+#include "fusefs/cold_files.h"
+#include "fusefs/cold_reads.h"
 #include "fusefs/daemon.h"
 #include "fusefs/mountpoint.h"
 #include "fusefs/options.h"
@@ -68,20 +71,24 @@ Result<void> run(const Job& job, const Reporter::Sink& sink, const OnReady& on_r
   Views views(job.slice, job.caches);
   Zeros zeros = QC_TRY(Zeros::of_size(max_reply));
   std::optional<FileSystem> files;
-  RequestContext context{nullptr, job.settings.caching, job.settings.max_read, job.settings.max_readahead};
+  ColdFiles cold_files(*views.up_to(job.slice.top));
+  std::unique_ptr<ColdReads> cold_reads = ColdReads::make();
+  RequestContext context{nullptr, cold_reads.get(), job.settings.caching, job.settings.max_read,
+                         job.settings.max_readahead};
   Watchdog watchdog = QC_TRY(Watchdog::start(job.mountpoint.path));
   Session session = QC_TRY(Session::mount(context, job.settings, job.mountpoint.path));
   const auto prepare = [&]() -> Result<void> {
     QC_TRY(sandbox::enter({.duty = sandbox::Duty::serve}, job.confinement));
     context.files = &files.emplace(make_tree(job.mountpoint.kind, views, reporter), views, job.settings.owner, reporter,
-                                   std::move(zeros));
+                                   std::move(zeros), std::move(cold_files));
     return {};
   };
-  auto ended = session.run(prepare, [&on_ready] {
+  const auto ready = [&on_ready] {
     if (!on_ready()) {
       kill(getpid(), SIGTERM);  // who asked for the mount is gone: so is the reason for it
     }
-  });
+  };
+  auto ended = session.run({prepare, ready, [&cold_reads] { cold_reads.reset(); }});
   if (session.was_unmounted()) {
     watchdog.dismiss();
   }

@@ -147,20 +147,36 @@ void reply_from_pipe(fuse_req_t request, const ReplyPipe& pipe, std::size_t byte
 }
 // NOLINTEND(clang-analyzer-optin.core.EnumCastOutOfRange)
 
-void on_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) noexcept {
-  if (offset < 0 || size > max_reply) {
-    return refuse_request(request, std::errc::invalid_argument);
-  }
-  const auto content = files_of(request).read(file_of(info), {static_cast<std::uint64_t>(offset), size},
-                                              {thread_buffer(), thread_pipe()});
+Reply<Content> read(fuse_req_t request, OpenFile& file, Range range, IfCold if_cold) {
+  return files_of(request).read(file, range, {thread_buffer(), thread_pipe()}, if_cold);
+}
+
+void reply_content(fuse_req_t request, const Reply<Content>& content) {
   if (!content) {
-    return refuse_request(request, content.error());
-  }
-  if (content->in_pipe > 0) {
+    refuse_request(request, content.error());
+  } else if (content->in_pipe > 0) {
     reply_from_pipe(request, thread_pipe(), content->in_pipe);
   } else {
     fuse_reply_buf(request, reinterpret_cast<const char*>(content->bytes.data()), content->bytes.size());
   }
+}
+
+void on_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) noexcept {
+  if (offset < 0 || size > max_reply) {
+    return refuse_request(request, std::errc::invalid_argument);
+  }
+  OpenFile& file = file_of(info);
+  const Range range{static_cast<std::uint64_t>(offset), size};
+  ColdReads* const cold_reads = context_of(request).cold_reads;
+  auto content = read(request, file, range, cold_reads != nullptr ? IfCold::put_off : IfCold::wait);
+  if (!content || !content->put_off) {
+    return reply_content(request, content);
+  }
+  cold_reads->read(content->put_off->piece, [request, &file, range, waiting = std::move(content->put_off->waiting)](
+                                                std::optional<Bytes> bytes) mutable {
+    waiting.end();  // first: who asks again when it has the answer is alone
+    reply_content(request, bytes ? Content{*bytes} : read(request, file, range, IfCold::wait));
+  });
 }
 
 void on_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "fusefs/cold_reads.h"
 #include "fusefs/filesystem.h"
 #include "fusefs/options.h"
 
@@ -9,7 +10,8 @@ namespace qchain::fusefs {
 
 /// What libfuse hands back with each request; lives as long as the session.
 struct RequestContext {
-  FileSystem* files = nullptr;  ///< set before the first request is answered
+  FileSystem* files = nullptr;      ///< set before the first request is answered
+  ColdReads* cold_reads = nullptr;  ///< null: every read waits in its thread
   Caching caching = Caching::keep;
   std::uint32_t max_read = 0;       ///< bytes
   std::uint32_t max_readahead = 0;  ///< bytes

@@ -1,19 +1,12 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 
+#include "fusefs/file_piece.h"
 #include "qcow/storage/unique_fd.h"
 
 namespace qchain::fusefs {
-
-/// Bytes as they are stored in a layer's file.
-struct FilePiece {
-  int descriptor = -1;  ///< the storage's own
-  std::uint64_t offset = 0;
-  std::size_t length = 0;
-};
 
 /// Takes stored bytes to the kernel's FUSE as pages of its own page cache (splice), which saves a copy through our
 /// memory. Pages are shared, never moved: a layer's page cache stays what it is. Belongs to one thread.

@@ -97,14 +97,15 @@ Result<Session> Session::mount(RequestContext& context, const MountSettings& set
   return Session(std::move(handle), mountpoint, settings.max_readahead);
 }
 
-Result<void> Session::run(const std::function<Result<void>()>& prepare, const std::function<void()>& on_ready) {
+Result<void> Session::run(const Steps& steps) {
   if (fuse_set_signal_handlers(handle_.get()) != 0) {
     return std::unexpected(make_error(ErrorKind::io, "can't set signal handlers").in(mountpoint_));
   }
-  const std::jthread readiness = watch_readiness(mountpoint_, read_ahead_, on_ready);
+  const std::jthread readiness = watch_readiness(mountpoint_, read_ahead_, steps.on_ready);
   const LoopConfig config = loop_config();
-  auto prepared = prepare();
+  auto prepared = steps.prepare();
   const int ended = prepared ? fuse_session_loop_mt(handle_.get(), config.get()) : 0;
+  steps.finish();
   fuse_remove_signal_handlers(handle_.get());
   was_unmounted_ = is_cut(fuse_session_fd(handle_.get()));
   cut(fuse_session_fd(handle_.get()));  // wakes the readiness thread if it still waits for an answer

@@ -39,8 +39,9 @@ constexpr std::initializer_list<int> always = {
 constexpr std::initializer_list<int> for_copy = {SCMP_SYS(pwrite64),  SCMP_SYS(pwritev), SCMP_SYS(ftruncate),
                                                  SCMP_SYS(fallocate), SCMP_SYS(fsync),   SCMP_SYS(fdatasync)};
 
-/// Replies without copying.
-constexpr std::initializer_list<int> for_serving = {SCMP_SYS(splice), SCMP_SYS(vmsplice), SCMP_SYS(tee)};
+/// Replies without copying; reads that are put off.
+constexpr std::initializer_list<int> for_serving = {SCMP_SYS(splice),    SCMP_SYS(vmsplice),     SCMP_SYS(tee),
+                                                    SCMP_SYS(io_submit), SCMP_SYS(io_getevents), SCMP_SYS(io_destroy)};
 
 /// The filter while it is made. The first thing that the library refuses stays the answer.
 class Filter {

@@ -138,6 +138,10 @@ bool FileStorage::is_in_memory(Range range) const noexcept {
   return is_regular_ && cached_bytes(fd_.get(), range).value_or(0) >= range.length;
 }
 
+bool FileStorage::is_on_disk_only(Range range) const noexcept {
+  return is_regular_ && cached_bytes_by_cachestat(fd_.get(), range).value_or(UINT64_MAX) < range.length;
+}
+
 void FileStorage::will_need(Range range) const noexcept {
   const Range stored = intersect(range, {0, size_});
   if (!stored.empty()) {  // a length of 0 would mean "to the end"

@@ -30,6 +30,7 @@ class FileStorage final : public Storage {
   [[nodiscard]] Result<StoredRun> run_at(std::uint64_t offset, std::uint64_t end) const override;
   void will_need(Range range) const noexcept override;
   [[nodiscard]] bool is_in_memory(Range range) const noexcept override;
+  [[nodiscard]] bool is_on_disk_only(Range range) const noexcept override;
   [[nodiscard]] int descriptor() const noexcept override { return fd_.get(); }
   [[nodiscard]] SharedStorage past_cache() const override;
 

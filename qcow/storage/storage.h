@@ -61,6 +61,10 @@ class Storage {
   /// and of block devices, whose sectors others may have written since by another way.
   [[nodiscard]] virtual bool is_in_memory(Range /*range*/) const noexcept { return false; }
 
+  /// Not all of `range` is in the page cache of a file, and the kernel says so at once (cachestat, since Linux 6.5):
+  /// read() has to wait for the disk. False where that can't be told, and of block devices.
+  [[nodiscard]] virtual bool is_on_disk_only(Range /*range*/) const noexcept { return false; }
+
   /// Descriptor for the kernel's own copies (FICLONERANGE, copy_file_range, splice), or -1. Owned by this object.
   [[nodiscard]] virtual int descriptor() const noexcept = 0;
 

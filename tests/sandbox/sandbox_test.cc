@@ -250,5 +250,15 @@ TEST_P(SandboxForServing, OpensTheKernelsQueueAgain) {
   EXPECT_EQ(try_it([] { return ::open("/dev/fuse", O_RDWR | O_CLOEXEC); }), 0);
 }
 
+TEST_P(SandboxForServing, ReadsWithoutWaiting) {
+  EXPECT_EQ(try_it([] { return ::syscall(SYS_io_submit, 0, 0, nullptr); }), EINVAL) << "it gets to look at the context";
+  EXPECT_EQ(try_it([] { return ::syscall(SYS_io_getevents, 0, 0, 0, nullptr, nullptr); }), EINVAL);
+  EXPECT_EQ(try_it([] { return ::syscall(SYS_io_destroy, 0); }), EINVAL);
+}
+
+TEST_P(SandboxForReading, ReadsOnlyWaiting) {
+  EXPECT_EQ(try_it([] { return ::syscall(SYS_io_submit, 0, 0, nullptr); }), EPERM);
+}
+
 }  // namespace
 }  // namespace qchain::test
