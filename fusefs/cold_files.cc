@@ -1,11 +1,15 @@
 #include "fusefs/cold_files.h"
 
+#include <linux/magic.h>
 #include <sys/resource.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "qcow/storage/direct_storage.h"
+#include "qcow/storage/page_cache.h"
 #include "qcow/storage/unique_fd.h"
 
 namespace qchain::fusefs {
@@ -22,10 +26,19 @@ bool leaves_room(const View& view) {
          static_cast<rlim_t>(next.get()) + PastCache::most + wanted_by_threads <= limit.rlim_cur;
 }
 
-/// What was just read is in memory. An overlayfs says that it is not: it looks at its own inode, not at the one below.
+bool is_on_a_disk_of_this_machine(int descriptor) {
+  constexpr std::array known{static_cast<std::uint64_t>(EXT4_SUPER_MAGIC), static_cast<std::uint64_t>(XFS_SUPER_MAGIC),
+                             static_cast<std::uint64_t>(BTRFS_SUPER_MAGIC)};
+  struct statfs facts{};
+  return ::fstatfs(descriptor, &facts) == 0 &&
+         std::ranges::find(known, static_cast<std::uint64_t>(facts.f_type)) != known.end();
+}
+
+/// What was just read is in memory, if the kernel tells this user.
 bool tells_what_is_in_memory(const Storage& file) {
   std::array<std::byte, 1> first{};
-  return file.descriptor() >= 0 && file.read(0, first).has_value() && !file.is_on_disk_only({0, first.size()});
+  return file.descriptor() >= 0 && is_on_a_disk_of_this_machine(file.descriptor()) && file.read(0, first) &&
+         cached_bytes_by_cachestat(file.descriptor(), {0, first.size()}).value_or(0) > 0;
 }
 
 }  // namespace
@@ -33,15 +46,19 @@ bool tells_what_is_in_memory(const Storage& file) {
 ColdFiles::ColdFiles(const View& view) {
   if (leaves_room(view)) {
     past_.emplace(view, tells_what_is_in_memory);
+    found_ = std::make_unique<SeenBefore>();
   }
 }
 
-std::optional<FilePiece> ColdFiles::find(const Storage& file, Range stored) const {
+std::optional<FilePiece> ColdFiles::find(const Storage& file, Range stored) {
   if (!past_ || !is_aligned(stored.start | stored.length, direct_block)) {
     return std::nullopt;
   }
   const SharedStorage past = past_->of(file);
   if (!past || !fits(stored.start, stored.length, file.size()) || !file.is_on_disk_only(stored)) {
+    return std::nullopt;
+  }
+  if (found_->note(past->descriptor(), stored.start)) {
     return std::nullopt;
   }
   return FilePiece{past->descriptor(), stored.start, stored.length};

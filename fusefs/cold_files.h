@@ -1,14 +1,18 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "fusefs/file_piece.h"
+#include "fusefs/seen_before.h"
 #include "qcow/bulk/past_cache.h"
 #include "qcow/chain/view.h"
 
 namespace qchain::fusefs {
 
-/// The layers' files once more, to be read past the page cache: those of which the kernel tells what it has in memory.
+/// The layers' files once more, to be read past the page cache: those of file systems on
+/// disks of this machine, where the kernel tells what it has in memory. On others a read past the cache that gets no
+/// answer could not even be killed.
 /// Thread-safe once made.
 class ColdFiles {
  public:
@@ -18,12 +22,13 @@ class ColdFiles {
   /// none where the mount would be short of descriptors then.
   explicit ColdFiles(const View& view);
 
-  /// Where to read `stored` past the page cache. Nothing where the cache has it, where the kernel does not tell, and
-  /// of what does not consist of whole blocks.
-  [[nodiscard]] std::optional<FilePiece> find(const Storage& file, Range stored) const;
+  /// Where to read `stored` past the page cache. Nothing where the cache has it, or should have it the next time, as it
+  /// was found not long ago; where the kernel does not tell; and of what does not consist of whole blocks.
+  [[nodiscard]] std::optional<FilePiece> find(const Storage& file, Range stored);
 
  private:
   std::optional<PastCache> past_;
+  std::unique_ptr<SeenBefore> found_;
 };
 
 }  // namespace qchain::fusefs

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <system_error>
 #include <utility>
 
 namespace qchain::fusefs {
@@ -37,7 +39,7 @@ MutableBytes ColdReads::memory_of(const Slot& slot) const noexcept {
 /// Takes `done` where it gives a slot.
 ColdReads::Slot* ColdReads::claim(const FilePiece& piece, Done& done) {
   const std::scoped_lock lock(mutex_);
-  if (!usable_ || free_.empty() || piece.length > largest) {
+  if (!usable_ || free_.empty() || piece.length > largest || !start_thread()) {
     return nullptr;
   }
   Slot* const slot = free_.back();
@@ -46,10 +48,19 @@ ColdReads::Slot* ColdReads::claim(const FilePiece& piece, Done& done) {
                   static_cast<long long>(piece.offset));
   slot->control.data = slot;
   slot->done = std::move(done);
-  if (!thread_.joinable()) {
-    thread_ = std::jthread([this](const std::stop_token& stop) { take_answers(stop); });
-  }
   return slot;
+}
+
+/// True where it has been started already. A process may have no more threads to have.
+bool ColdReads::start_thread() noexcept {
+  try {
+    if (!thread_.joinable()) {
+      thread_ = std::jthread([this](const std::stop_token& stop) { take_answers(stop); });
+    }
+  } catch (const std::system_error&) {
+    usable_ = false;
+  }
+  return thread_.joinable();
 }
 
 ColdReads::Done ColdReads::take_done(Slot& slot) {
@@ -88,18 +99,28 @@ bool ColdReads::is_any_under_way(const std::stop_token& stop) {
   return changed_.wait(lock, stop, [this] { return under_way_ > 0; });
 }
 
+bool ColdReads::is_none_under_way() {
+  const std::scoped_lock lock(mutex_);
+  return under_way_ <= 0;
+}
+
+// Whoever reads what could not be read finds out why, and waits for that in this thread: so nothing more comes this way
+// after a failure, and the others are answered first.
 void ColdReads::take_answers(const std::stop_token& stop) {
   std::array<io_event, most> events{};
+  std::vector<Done> failed;
   while (is_any_under_way(stop)) {
     const int count = ::io_getevents(context_, 1, most, events.data(), nullptr);  // negative: interrupted
     for (const io_event& event : std::span(events).first(static_cast<std::size_t>(std::max(count, 0)))) {
-      answer(event);
+      answer(event, failed);
+    }
+    if (!failed.empty() && is_none_under_way()) {
+      std::ranges::for_each(std::exchange(failed, {}), [](Done& done) { done(std::nullopt); });
     }
   }
 }
 
-// Whoever reads what could not be read finds out why, and waits for that in this thread: so no more come this way.
-void ColdReads::answer(const io_event& event) {
+void ColdReads::answer(const io_event& event, std::vector<Done>& failed) {
   Slot& slot = *static_cast<Slot*>(event.data);
   Done done = take_done(slot);
   const std::size_t wanted = event.obj->u.c.nbytes;
@@ -107,7 +128,7 @@ void ColdReads::answer(const io_event& event) {
     done(memory_of(slot).first(wanted));
   } else {
     usable_ = false;
-    done(std::nullopt);
+    failed.push_back(std::move(done));
   }
   release(slot);
   count_under_way(-1);

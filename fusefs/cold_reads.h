@@ -37,6 +37,9 @@ class ColdReads {
   /// Ends when all that is under way has been answered.
   ~ColdReads();
 
+  /// False once a read has failed: then all are left to whoever can say what is wrong.
+  [[nodiscard]] bool is_usable() const noexcept { return usable_; }
+
   /// `piece`: of a file that is open for direct reading, in whole blocks; it stays open until `done` is called.
   void read(const FilePiece& piece, Done done);
 
@@ -52,15 +55,17 @@ class ColdReads {
   [[nodiscard]] Done take_done(Slot& slot);
   void release(Slot& slot);
   void count_under_way(int change);
+  [[nodiscard]] bool start_thread() noexcept;
   [[nodiscard]] bool is_any_under_way(const std::stop_token& stop);
+  [[nodiscard]] bool is_none_under_way();
   void take_answers(const std::stop_token& stop);
-  void answer(const io_event& event);
+  void answer(const io_event& event, std::vector<Done>& failed);
 
   io_context_t context_;
   BlockMemory memory_;  ///< `largest` bytes for each slot
   std::vector<Slot> slots_;
-  std::atomic<bool> usable_ = true;  ///< until a read fails
-  std::mutex mutex_;                 ///< guards the slots, but not their memory, and what follows
+  std::atomic<bool> usable_ = true;
+  std::mutex mutex_;  ///< guards the slots, but not their memory, and what follows
   std::condition_variable_any changed_;
   std::vector<Slot*> free_;
   int under_way_ = 0;    ///< for a moment one too few: the answer may come before the read is counted

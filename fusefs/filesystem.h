@@ -50,6 +50,7 @@ struct OpenFile {
 /// A small read that would wait for the disk, and others do so already: let it wait without a thread.
 struct PutOff {
   FilePiece piece;  ///< all of what is asked for, past the page cache
+  Range in_view;    ///< the same
   Waiting waiting;  ///< for as long as it does
 };
 
@@ -101,14 +102,15 @@ class FileSystem {
   /// The file's bytes in `range`, cut at its end; they lie in `space`, or in lasting memory. Errors go to the reporter,
   /// and as errno to the reader: EIO for what is broken.
   [[nodiscard]] Reply<Content> read(OpenFile& file, Range range, ReadSpace space, IfCold if_cold = IfCold::wait);
+  /// What was put off, and could not be had: read as read() would, waiting.
+  [[nodiscard]] Reply<Content> read_waiting(const OpenFile& file, Range in_view, ReadSpace space);
   /// Offset of the first data or hole at or after `offset`; the end of the file is a hole. ENXIO.
   [[nodiscard]] static Reply<std::uint64_t> seek(OpenFile& file, std::uint64_t offset, Seek what);
 
  private:
   [[nodiscard]] Attributes attributes_of(const Node& node);
   static void prepare(OpenFile& file, Range in_view, const Extent& first);
-  [[nodiscard]] Reply<Content> read_waiting(const OpenFile& file, Range in_view, ReadSpace space);
-  [[nodiscard]] std::optional<FilePiece> find_cold(const OpenFile& file, Range in_view, const Extent& first) const;
+  [[nodiscard]] std::optional<FilePiece> find_cold(const OpenFile& file, Range in_view, const Extent& first);
 
   Tree tree_;
   Views& views_;

@@ -31,6 +31,10 @@ constexpr std::size_t least_to_splice = std::size_t{64} << 10;
 /// So many wait each in its thread, by way of the page cache and the kernel's read-ahead: with few, that is as fast.
 constexpr unsigned few = 3;
 
+bool is_small_piece(Range in_view, const Extent& first) {
+  return in_view.length <= ColdReads::largest && first.kind == ExtentKind::data && first.end() >= in_view.end();
+}
+
 /// The stored pieces that a range consists of.
 class StoredPieces {
  public:
@@ -71,9 +75,8 @@ void FileSystem::prepare(OpenFile& file, Range in_view, const Extent& first) {
   file.view->will_need(ahead);
 }
 
-std::optional<FilePiece> FileSystem::find_cold(const OpenFile& file, Range in_view, const Extent& first) const {
-  if (waiting_ < few || in_view.length > ColdReads::largest || first.kind != ExtentKind::data ||
-      first.end() < in_view.end()) {
+std::optional<FilePiece> FileSystem::find_cold(const OpenFile& file, Range in_view, const Extent& first) {
+  if (waiting_ < few) {
     return std::nullopt;
   }
   const Storage& storage = file.view->slice().chain.layer(first.layer).image->data_storage();
@@ -94,14 +97,17 @@ Reply<Content> FileSystem::read(OpenFile& file, Range range, ReadSpace space, If
   if (splice(*file.view, in_view, space.pipe)) {
     return Content{.bytes = {}, .in_pipe = in_view.length};
   }
-  if (const auto piece = if_cold == IfCold::put_off ? find_cold(file, in_view, first) : std::nullopt) {
-    return Content{.bytes = {}, .put_off = PutOff{*piece, Waiting(waiting_)}};
+  if (!is_small_piece(in_view, first)) {
+    return read_waiting(file, in_view, space);
   }
+  if (const auto piece = if_cold == IfCold::put_off ? find_cold(file, in_view, first) : std::nullopt) {
+    return Content{.bytes = {}, .put_off = PutOff{*piece, in_view, Waiting(waiting_)}};
+  }
+  const Waiting waiting(waiting_);
   return read_waiting(file, in_view, space);
 }
 
 Reply<Content> FileSystem::read_waiting(const OpenFile& file, Range in_view, ReadSpace space) {
-  const Waiting waiting(waiting_);
   const MutableBytes into = space.buffer.first(in_view.length);
   if (const auto done = file.view->read(in_view.start, into); !done) {
     reporter_.unreadable(locate(*file.view, in_view), done.error());

@@ -71,8 +71,8 @@ Result<void> run(const Job& job, const Reporter::Sink& sink, const OnReady& on_r
   Views views(job.slice, job.caches);
   Zeros zeros = QC_TRY(Zeros::of_size(max_reply));
   std::optional<FileSystem> files;
-  ColdFiles cold_files(*views.up_to(job.slice.top));
   std::unique_ptr<ColdReads> cold_reads = ColdReads::make();
+  ColdFiles cold_files = cold_reads ? ColdFiles(*views.up_to(job.slice.top)) : ColdFiles();
   RequestContext context{nullptr, cold_reads.get(), job.settings.caching, job.settings.max_read,
                          job.settings.max_readahead};
   Watchdog watchdog = QC_TRY(Watchdog::start(job.mountpoint.path));

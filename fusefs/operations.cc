@@ -147,10 +147,6 @@ void reply_from_pipe(fuse_req_t request, const ReplyPipe& pipe, std::size_t byte
 }
 // NOLINTEND(clang-analyzer-optin.core.EnumCastOutOfRange)
 
-Reply<Content> read(fuse_req_t request, OpenFile& file, Range range, IfCold if_cold) {
-  return files_of(request).read(file, range, {thread_buffer(), thread_pipe()}, if_cold);
-}
-
 void reply_content(fuse_req_t request, const Reply<Content>& content) {
   if (!content) {
     refuse_request(request, content.error());
@@ -161,6 +157,16 @@ void reply_content(fuse_req_t request, const Reply<Content>& content) {
   }
 }
 
+void put_off(fuse_req_t request, const OpenFile& file, PutOff read) {
+  const FilePiece piece = read.piece;
+  context_of(request).cold_reads->read(piece, [request, &file, read = std::move(read)](auto bytes) mutable {
+    read.waiting.end();  // first: who asks again when it has the answer is alone
+    reply_content(request, bytes
+                               ? Content{*bytes}
+                               : files_of(request).read_waiting(file, read.in_view, {thread_buffer(), thread_pipe()}));
+  });
+}
+
 void on_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_file_info* info) noexcept {
   if (offset < 0 || size > max_reply) {
     return refuse_request(request, std::errc::invalid_argument);
@@ -168,15 +174,13 @@ void on_read(fuse_req_t request, fuse_ino_t, size_t size, off_t offset, fuse_fil
   OpenFile& file = file_of(info);
   const Range range{static_cast<std::uint64_t>(offset), size};
   ColdReads* const cold_reads = context_of(request).cold_reads;
-  auto content = read(request, file, range, cold_reads != nullptr ? IfCold::put_off : IfCold::wait);
+  const bool may_put_off = cold_reads != nullptr && cold_reads->is_usable();
+  auto content = files_of(request).read(file, range, {thread_buffer(), thread_pipe()},
+                                        may_put_off ? IfCold::put_off : IfCold::wait);
   if (!content || !content->put_off) {
     return reply_content(request, content);
   }
-  cold_reads->read(content->put_off->piece, [request, &file, range, waiting = std::move(content->put_off->waiting)](
-                                                std::optional<Bytes> bytes) mutable {
-    waiting.end();  // first: who asks again when it has the answer is alone
-    reply_content(request, bytes ? Content{*bytes} : read(request, file, range, IfCold::wait));
-  });
+  put_off(request, file, *std::move(content->put_off));
 }
 
 void on_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) noexcept {

@@ -38,7 +38,7 @@ class ColdFilesTest : public testing::Test {
 };
 
 TEST_F(ColdFilesTest, AreFoundWhereNothingIsInMemory) {
-  const ColdFiles cold(*view_);
+  ColdFiles cold(*view_);
   const auto piece = cold.find(base(), {2 * mib, 8 * kib});
   ASSERT_TRUE(piece);
   EXPECT_EQ(piece->offset, 2 * mib);
@@ -47,7 +47,7 @@ TEST_F(ColdFilesTest, AreFoundWhereNothingIsInMemory) {
 }
 
 TEST_F(ColdFilesTest, AreNotFoundWhereAllIsInMemory) {
-  const ColdFiles cold(*view_);
+  ColdFiles cold(*view_);
   ByteVector bytes(8 * kib);
   ASSERT_TRUE(base().read(2 * mib, bytes));
   EXPECT_FALSE(cold.find(base(), {2 * mib, 8 * kib}));
@@ -55,10 +55,17 @@ TEST_F(ColdFilesTest, AreNotFoundWhereAllIsInMemory) {
 }
 
 TEST_F(ColdFilesTest, AreNotFoundForPartsOfBlocks) {
-  const ColdFiles cold(*view_);
+  ColdFiles cold(*view_);
   EXPECT_FALSE(cold.find(base(), {2 * mib + 512, 4 * kib}));
   EXPECT_FALSE(cold.find(base(), {2 * mib, 512}));
   EXPECT_FALSE(cold.find(base(), {4 * mib, 4 * kib})) << "past the end";
+}
+
+TEST_F(ColdFilesTest, AreFoundOnceForAPlace) {
+  ColdFiles cold(*view_);
+  EXPECT_TRUE(cold.find(base(), {2 * mib, 4 * kib}));
+  EXPECT_TRUE(cold.find(base(), {2 * mib + 4 * kib, 4 * kib}));
+  EXPECT_FALSE(cold.find(base(), {2 * mib, 4 * kib})) << "whoever comes again wants it from the page cache";
 }
 
 TEST_F(ColdFilesTest, AreNoneWhereDescriptorsAreShort) {
@@ -66,7 +73,7 @@ TEST_F(ColdFilesTest, AreNoneWhereDescriptorsAreShort) {
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   const struct rlimit tight{.rlim_cur = 128, .rlim_max = limit.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
-  const ColdFiles cold(*view_);
+  ColdFiles cold(*view_);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_FALSE(cold.find(base(), {2 * mib, 8 * kib}));
 }

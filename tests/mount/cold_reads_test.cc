@@ -88,6 +88,7 @@ TEST_F(ColdReadsTest, LeaveItToOthersOnceAReadHasFailed) {
   std::promise<bool> failed;
   reads_->read(piece(content_.size(), block), [&failed](std::optional<Bytes> bytes) { failed.set_value(!bytes); });
   EXPECT_TRUE(failed.get_future().get());
+  EXPECT_FALSE(reads_->is_usable());
   std::optional<bool> had_bytes;
   reads_->read(piece(0, block), [&had_bytes](std::optional<Bytes> bytes) { had_bytes = bytes.has_value(); });
   EXPECT_EQ(had_bytes, false) << "at once, in this thread";

