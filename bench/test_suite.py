@@ -5,6 +5,9 @@ import mmap
 import re
 import tempfile
 import unittest
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
 from unittest import mock
 
 from suite.cases_readers import gain, name_of
@@ -12,6 +15,8 @@ from suite.charts import chart
 from suite.ci import Check, far_below, look_at
 from suite.measure import Row, Sample, Series, Target, race, row_from_json, verdict
 from suite.memory import cached_of
+from suite.options import parse
+from suite.peers import readers_for
 from suite.processes import Failed
 from suite.report import Result, markdown
 
@@ -108,6 +113,16 @@ class Gains(unittest.TestCase):
         self.assertEqual(values["qchain, 2 readers"].values(), [2, 1.5])
         self.assertEqual(values["native flat file, 4 readers"].values(), [3])
         self.assertEqual(len(values), 4)
+
+
+class Options(unittest.TestCase):
+    def test_two_builds_are_compared_but_not_published(self):
+        self.assertEqual(parse(["mount", "--before", "old"]).before, Path("old"))
+        with redirect_stderr(StringIO()), self.assertRaises(SystemExit):
+            parse(["mount", "--before", "old", "--publish"])
+
+    def test_the_other_build_takes_its_turns_beside_this_one(self):
+        self.assertEqual([peer.name for peer in readers_for(Path("new"), (), Path("old"))], ["qchain", "qchain before"])
 
 
 class Memory(unittest.TestCase):

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 
+#include "fusefs/crew.h"
 #include "qcow/storage/direct_storage.h"
 #include "qcow/storage/page_cache.h"
 #include "qcow/storage/unique_fd.h"
@@ -15,8 +16,8 @@
 namespace qchain::fusefs {
 namespace {
 
-/// Descriptors that the mount still takes: for each of 16 threads a queue and two pipes, and some.
-constexpr rlim_t wanted_by_threads = 128;
+/// Descriptors that the mount still takes: for each thread two pipes, and some.
+constexpr rlim_t wanted_by_threads = 4 * Crew::most + 32;
 
 /// So that with 1,000 layers and the usual 1,024 descriptors the threads still get theirs.
 bool leaves_room(const View& view) {
@@ -50,15 +51,14 @@ ColdFiles::ColdFiles(const View& view) {
   }
 }
 
+bool ColdFiles::is_cold(const Storage& file, Range stored) const {
+  return past_ && is_aligned(stored.start | stored.length, direct_block) && past_->of(file) &&
+         fits(stored.start, stored.length, file.size()) && file.is_on_disk_only(stored);
+}
+
 std::optional<FilePiece> ColdFiles::find(const Storage& file, Range stored) {
-  if (!past_ || !is_aligned(stored.start | stored.length, direct_block)) {
-    return std::nullopt;
-  }
-  const SharedStorage past = past_->of(file);
-  if (!past || !fits(stored.start, stored.length, file.size()) || !file.is_on_disk_only(stored)) {
-    return std::nullopt;
-  }
-  if (found_->note(past->descriptor(), stored.start)) {
+  const SharedStorage past = past_ ? past_->of(file) : nullptr;
+  if (!past || found_->note(past->descriptor(), stored.start)) {
     return std::nullopt;
   }
   return FilePiece{past->descriptor(), stored.start, stored.length};

@@ -6,10 +6,12 @@
 
 namespace qchain::fusefs {
 
-FileSystem::FileSystem(Tree tree, Views& views, Owner owner, Reporter& reporter, Zeros zeros, ColdFiles cold)
+FileSystem::FileSystem(Tree tree, Views& views, Owner owner, Crew& crew, Reporter& reporter, Zeros zeros,
+                       ColdFiles cold)
     : tree_(std::move(tree)),
       views_(views),
       owner_(owner),
+      crew_(crew),
       reporter_(reporter),
       zeros_(std::move(zeros)),
       cold_(std::move(cold)),

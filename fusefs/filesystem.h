@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fusefs/cold_files.h"
+#include "fusefs/crew.h"
 #include "fusefs/errno.h"
 #include "fusefs/horizon.h"
 #include "fusefs/read_ahead.h"
@@ -51,7 +52,8 @@ struct OpenFile {
 struct PutOff {
   FilePiece piece;  ///< all of what is asked for, past the page cache
   Range in_view;    ///< the same
-  Waiting waiting;  ///< for as long as it does
+  Waiting small;    ///< for as long as it is under way
+  Waiting waiting;  ///< the same, for the crew: it should have a few threads more to hand in what else is put off
 };
 
 /// What a read gives: bytes in memory, or that many in the pipe, or none yet.
@@ -81,7 +83,11 @@ struct FolderEntry {
 /// What a request of the kernel means, apart from how it comes and how the answer goes. Thread-safe.
 class FileSystem {
  public:
-  FileSystem(Tree tree, Views& views, Owner owner, Reporter& reporter, Zeros zeros, ColdFiles cold = {});
+  /// So many wait for the disk each in its thread, by way of the page cache and the kernel's read-ahead: with few, that
+  /// is as fast.
+  static constexpr unsigned few = 3;
+
+  FileSystem(Tree tree, Views& views, Owner owner, Crew& crew, Reporter& reporter, Zeros zeros, ColdFiles cold = {});
 
   /// ENOENT; never counts blocks.
   [[nodiscard]] Reply<Attributes> lookup(Inode parent, std::string_view name);
@@ -105,20 +111,25 @@ class FileSystem {
   /// What was put off, and could not be had: read as read() would, waiting.
   [[nodiscard]] Reply<Content> read_waiting(const OpenFile& file, Range in_view, ReadSpace space);
   /// Offset of the first data or hole at or after `offset`; the end of the file is a hole. ENXIO.
-  [[nodiscard]] static Reply<std::uint64_t> seek(OpenFile& file, std::uint64_t offset, Seek what);
+  [[nodiscard]] Reply<std::uint64_t> seek(OpenFile& file, std::uint64_t offset, Seek what);
 
  private:
   [[nodiscard]] Attributes attributes_of(const Node& node);
-  static void prepare(OpenFile& file, Range in_view, const Extent& first);
-  [[nodiscard]] std::optional<FilePiece> find_cold(const OpenFile& file, Range in_view, const Extent& first);
+  [[nodiscard]] bool is_zeros(Range in_view, const Extent& first) const;
+  void fetch_ahead(const OpenFile& file, Range ahead);
+  [[nodiscard]] Reply<Content> read_small(const OpenFile& file, Range in_view, const Extent& place, ReadSpace space,
+                                          IfCold if_cold);
+  [[nodiscard]] Reply<Content> read_any(const OpenFile& file, Range in_view, const ReadAhead::Fetch& fetch,
+                                        ReadSpace space);
 
   Tree tree_;
   Views& views_;
   Owner owner_;
+  Crew& crew_;
   Reporter& reporter_;
   Zeros zeros_;
   ColdFiles cold_;
-  std::atomic<unsigned> waiting_ = 0;  ///< small reads that may wait for the disk
+  std::atomic<unsigned> small_ = 0;  ///< small reads under way
   StoredBytes stored_;
   std::mutex open_mutex_;
   std::unordered_map<OpenFile*, std::unique_ptr<OpenFile>> open_files_;  ///< guarded by open_mutex_

@@ -28,9 +28,6 @@ UnreadablePlace locate(const View& view, Range range) {
 /// Smaller reads are cheaper by a copy than by two more system calls.
 constexpr std::size_t least_to_splice = std::size_t{64} << 10;
 
-/// So many wait each in its thread, by way of the page cache and the kernel's read-ahead: with few, that is as fast.
-constexpr unsigned few = 3;
-
 bool is_small_piece(Range in_view, const Extent& first) {
   return in_view.length <= ColdReads::largest && first.kind == ExtentKind::data && first.end() >= in_view.end();
 }
@@ -66,21 +63,8 @@ bool splice(const View& view, Range range, ReplyPipe& pipe) {
 
 }  // namespace
 
-// Fetching the pieces together is what makes a fragmented view quick when it is cold; a single piece gains nothing.
-void FileSystem::prepare(OpenFile& file, Range in_view, const Extent& first) {
-  const auto [request, ahead] = file.ahead.next(in_view, file.node.content.window.end());
-  if (first.end() < in_view.end()) {
-    file.view->will_need(request);
-  }
-  file.view->will_need(ahead);
-}
-
-std::optional<FilePiece> FileSystem::find_cold(const OpenFile& file, Range in_view, const Extent& first) {
-  if (waiting_ < few) {
-    return std::nullopt;
-  }
-  const Storage& storage = file.view->slice().chain.layer(first.layer).image->data_storage();
-  return cold_.find(storage, {first.offset, in_view.length});
+bool FileSystem::is_zeros(Range in_view, const Extent& first) const {
+  return first.reads_zero() && first.end() >= in_view.end() && in_view.length <= zeros_.bytes().size();
 }
 
 Reply<Content> FileSystem::read(OpenFile& file, Range range, ReadSpace space, IfCold if_cold) {
@@ -89,21 +73,62 @@ Reply<Content> FileSystem::read(OpenFile& file, Range range, ReadSpace space, If
     return Content{};
   }
   const Range in_view{file.node.content.window.start + inside.start, inside.length};
+  const ReadAhead::Fetch fetch = file.ahead.next(in_view, file.node.content.window.end());
+  const std::optional<Extent> first = file.view->known_extent_at(in_view.start);
+  if (first && is_small_piece(in_view, *first)) {
+    fetch_ahead(file, fetch.ahead);
+    return read_small(file, in_view, *first, space, if_cold);
+  }
+  if (first && is_zeros(in_view, *first)) {
+    fetch_ahead(file, fetch.ahead);
+    return Content{zeros_.bytes().first(in_view.length)};
+  }
+  const Waiting waiting = crew_.begin_waiting();
+  return read_any(file, in_view, fetch, space);
+}
+
+void FileSystem::fetch_ahead(const OpenFile& file, Range ahead) {
+  if (!ahead.empty()) {
+    const Waiting waiting = crew_.begin_waiting();
+    file.view->will_need(ahead);
+  }
+}
+
+Reply<Content> FileSystem::read_small(const OpenFile& file, Range in_view, const Extent& place, ReadSpace space,
+                                      IfCold if_cold) {
+  Waiting small(small_);
+  const bool are_many = small_ > few;
+  const Storage& storage = file.view->slice().chain.layer(place.layer).image->data_storage();
+  const Range stored{place.offset, in_view.length};
+  const bool is_cold = are_many && cold_.is_cold(storage, stored);
+  if (is_cold && if_cold == IfCold::put_off) {
+    if (const auto piece = cold_.find(storage, stored)) {
+      return Content{.bytes = {}, .put_off = PutOff{*piece, in_view, std::move(small), crew_.begin_waiting()}};
+    }
+  }
+  // To call up another thread costs more than to read what is in memory.
+  if (!is_cold && !crew_.can_spare_one() &&
+      storage.read_without_waiting(stored.start, space.buffer.first(stored.length))) {
+    return Content{space.buffer.first(stored.length)};
+  }
+  const Waiting waiting = crew_.begin_waiting();
+  return read_waiting(file, in_view, space);
+}
+
+// Fetching the pieces together is what makes a fragmented view quick when it is cold; a single piece gains nothing.
+Reply<Content> FileSystem::read_any(const OpenFile& file, Range in_view, const ReadAhead::Fetch& fetch,
+                                    ReadSpace space) {
   const Extent first = file.view->extent_at(in_view.start);
-  prepare(file, in_view, first);
-  if (first.reads_zero() && first.end() >= in_view.end() && in_view.length <= zeros_.bytes().size()) {
+  if (first.end() < in_view.end()) {
+    file.view->will_need(fetch.request);
+  }
+  file.view->will_need(fetch.ahead);
+  if (is_zeros(in_view, first)) {
     return Content{zeros_.bytes().first(in_view.length)};
   }
   if (splice(*file.view, in_view, space.pipe)) {
     return Content{.bytes = {}, .in_pipe = in_view.length};
   }
-  if (!is_small_piece(in_view, first)) {
-    return read_waiting(file, in_view, space);
-  }
-  if (const auto piece = if_cold == IfCold::put_off ? find_cold(file, in_view, first) : std::nullopt) {
-    return Content{.bytes = {}, .put_off = PutOff{*piece, in_view, Waiting(waiting_)}};
-  }
-  const Waiting waiting(waiting_);
   return read_waiting(file, in_view, space);
 }
 

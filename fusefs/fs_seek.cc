@@ -14,6 +14,7 @@ Reply<std::uint64_t> FileSystem::seek(OpenFile& file, std::uint64_t offset, Seek
   if (offset >= window.length) {
     return refuse(std::errc::no_such_device_or_address);
   }
+  const Waiting waiting = crew_.begin_waiting();
   for (std::uint64_t position = window.start + offset; position < window.end();) {
     const Extent extent = file.horizon.extent_at(*file.view, position, window.end());
     if (is_it(extent, what)) {

@@ -48,6 +48,7 @@ Reply<Attributes> FileSystem::attributes(Inode inode) {
     return refuse(std::errc::no_such_file_or_directory);
   }
   if (node->kind == Node::Kind::file) {
+    const Waiting waiting = crew_.begin_waiting();
     static_cast<void>(stored_.of(*node));
   }
   return attributes_of(*node);

@@ -70,6 +70,7 @@ Result<void> run(const Job& job, const Reporter::Sink& sink, const OnReady& on_r
   Reporter reporter(sink);
   Views views(job.slice, job.caches);
   Zeros zeros = QC_TRY(Zeros::of_size(max_reply));
+  Crew crew;
   std::optional<FileSystem> files;
   std::unique_ptr<ColdReads> cold_reads = ColdReads::make();
   ColdFiles cold_files = cold_reads ? ColdFiles(*views.up_to(job.slice.top)) : ColdFiles();
@@ -79,8 +80,8 @@ Result<void> run(const Job& job, const Reporter::Sink& sink, const OnReady& on_r
   Session session = QC_TRY(Session::mount(context, job.settings, job.mountpoint.path));
   const auto prepare = [&]() -> Result<void> {
     QC_TRY(sandbox::enter({.duty = sandbox::Duty::serve}, job.confinement));
-    context.files = &files.emplace(make_tree(job.mountpoint.kind, views, reporter), views, job.settings.owner, reporter,
-                                   std::move(zeros), std::move(cold_files));
+    context.files = &files.emplace(make_tree(job.mountpoint.kind, views, reporter), views, job.settings.owner, crew,
+                                   reporter, std::move(zeros), std::move(cold_files));
     return {};
   };
   const auto ready = [&on_ready] {
@@ -88,7 +89,7 @@ Result<void> run(const Job& job, const Reporter::Sink& sink, const OnReady& on_r
       kill(getpid(), SIGTERM);  // who asked for the mount is gone: so is the reason for it
     }
   };
-  auto ended = session.run({prepare, ready, [&cold_reads] { cold_reads.reset(); }});
+  auto ended = session.run(crew, {prepare, ready, [&cold_reads] { cold_reads.reset(); }});
   if (session.was_unmounted()) {
     watchdog.dismiss();
   }

@@ -160,10 +160,11 @@ void reply_content(fuse_req_t request, const Reply<Content>& content) {
 void put_off(fuse_req_t request, const OpenFile& file, PutOff read) {
   const FilePiece piece = read.piece;
   context_of(request).cold_reads->read(piece, [request, &file, read = std::move(read)](auto bytes) mutable {
-    read.waiting.end();  // first: who asks again when it has the answer is alone
-    reply_content(request, bytes
-                               ? Content{*bytes}
-                               : files_of(request).read_waiting(file, read.in_view, {thread_buffer(), thread_pipe()}));
+    const auto content =
+        bytes ? Content{*bytes} : files_of(request).read_waiting(file, read.in_view, {thread_buffer(), thread_pipe()});
+    read.small.end();  // before the answer: who asks again when it has that is alone
+    read.waiting.end();
+    reply_content(request, content);
   });
 }
 
@@ -190,8 +191,8 @@ void on_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_fil
   if (whence != SEEK_DATA && whence != SEEK_HOLE) {
     return refuse_request(request, std::errc::invalid_argument);
   }
-  const auto found = FileSystem::seek(file_of(info), static_cast<std::uint64_t>(offset),
-                                      whence == SEEK_DATA ? Seek::data : Seek::hole);
+  const auto found = files_of(request).seek(file_of(info), static_cast<std::uint64_t>(offset),
+                                            whence == SEEK_DATA ? Seek::data : Seek::hole);
   if (!found) {
     return refuse_request(request, found.error());
   }

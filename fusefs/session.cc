@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <thread>
 #include <utility>
 
@@ -15,10 +18,6 @@
 
 namespace qchain::fusefs {
 namespace {
-
-/// Far more than processors: most wait for the disk when it is cold, and its queue is as deep as they are many. libfuse
-/// starts them as requests come. resident_budget in mount.h counts on this number.
-constexpr unsigned max_threads = 16;
 
 /// Words as on a command line, for libfuse to take what it knows.
 class FuseWords {
@@ -35,18 +34,56 @@ class FuseWords {
   fuse_args words_{0, nullptr, 0};
 };
 
-using LoopConfig = std::unique_ptr<fuse_loop_config, decltype(&fuse_loop_cfg_destroy)>;
+/// Signals that end the mount, and the one that says that it has ended, come to nobody for its lifetime; threads that
+/// are started meanwhile inherit that.
+class SignalsKept {
+ public:
+  SignalsKept() noexcept {
+    sigset_t kept;
+    ::sigemptyset(&kept);
+    for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGUSR1}) {
+      ::sigaddset(&kept, signal);
+    }
+    ::pthread_sigmask(SIG_BLOCK, &kept, &before_);
+    while_waiting_ = before_;
+    ::sigdelset(&while_waiting_, SIGUSR1);
+  }
+  SignalsKept(const SignalsKept&) = delete;
+  SignalsKept& operator=(const SignalsKept&) = delete;
+  ~SignalsKept() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
-// A queue for each thread needs /dev/fuse again; ordinary users get it from fusermount3 only once on some systems.
-bool may_clone_queue() {
-  return access("/dev/fuse", R_OK | W_OK) == 0;
-}
+  /// Waits for one of them, and has it handled: also for one that came before.
+  void wait_for_one() const noexcept { ::ppoll(nullptr, 0, nullptr, &while_waiting_); }
 
-LoopConfig loop_config() {
-  LoopConfig config(fuse_loop_cfg_create(), &fuse_loop_cfg_destroy);
-  fuse_loop_cfg_set_max_threads(config.get(), max_threads);
-  fuse_loop_cfg_set_clone_fd(config.get(), may_clone_queue() ? 1 : 0);
-  return config;
+ private:
+  sigset_t before_{};
+  sigset_t while_waiting_{};
+};
+
+/// A buffer that libfuse allocates at the first request, for each thread.
+class RequestBuffer {
+ public:
+  RequestBuffer() = default;
+  RequestBuffer(const RequestBuffer&) = delete;
+  RequestBuffer& operator=(const RequestBuffer&) = delete;
+  ~RequestBuffer() { std::free(buffer_.mem); }  // NOLINT(cppcoreguidelines-no-malloc): libfuse did
+  [[nodiscard]] fuse_buf* get() noexcept { return &buffer_; }
+
+ private:
+  fuse_buf buffer_{};
+};
+
+/// False where there are no more. `failure`: errno, where they could not be had.
+bool take_one(fuse_session* session, std::atomic<int>& failure) {
+  thread_local RequestBuffer buffer;
+  const int received = fuse_session_receive_buf(session, buffer.get());
+  if (received > 0) {
+    fuse_session_process_buf(session, buffer.get());
+  } else if (received < 0 && received != -EINTR) {
+    failure = -received;
+    fuse_session_exit(session);
+  }
+  return fuse_session_exited(session) == 0;
 }
 
 std::unexpected<Error> mount_failed(const std::string& said, const std::string& mountpoint) {
@@ -76,6 +113,21 @@ void cut(int connection) {
   }
 }
 
+Result<void> answer(fuse_session* session, Crew& crew, const std::string& mountpoint) {
+  const SignalsKept signals;
+  std::atomic<int> failure = 0;
+  const auto say_so = [main = ::pthread_self()] { ::pthread_kill(main, SIGUSR1); };
+  QC_TRY(crew.start([session, &failure] { return take_one(session, failure); }, say_so));
+  while (fuse_session_exited(session) == 0) {
+    signals.wait_for_one();
+  }
+  crew.stop();
+  if (failure != 0) {
+    return fail_errno(failure, "the mount ended", mountpoint);
+  }
+  return {};
+}
+
 }  // namespace
 
 void Session::Destroy::operator()(fuse_session* session) const noexcept {
@@ -97,25 +149,20 @@ Result<Session> Session::mount(RequestContext& context, const MountSettings& set
   return Session(std::move(handle), mountpoint, settings.max_readahead);
 }
 
-Result<void> Session::run(const Steps& steps) {
+Result<void> Session::run(Crew& crew, const Steps& steps) {
   if (fuse_set_signal_handlers(handle_.get()) != 0) {
     return std::unexpected(make_error(ErrorKind::io, "can't set signal handlers").in(mountpoint_));
   }
   const std::jthread readiness = watch_readiness(mountpoint_, read_ahead_, steps.on_ready);
-  const LoopConfig config = loop_config();
-  auto prepared = steps.prepare();
-  const int ended = prepared ? fuse_session_loop_mt(handle_.get(), config.get()) : 0;
+  auto ended = steps.prepare();
+  if (ended) {
+    ended = answer(handle_.get(), crew, mountpoint_);
+  }
   steps.finish();
   fuse_remove_signal_handlers(handle_.get());
   was_unmounted_ = is_cut(fuse_session_fd(handle_.get()));
   cut(fuse_session_fd(handle_.get()));  // wakes the readiness thread if it still waits for an answer
-  if (!prepared) {
-    return prepared;
-  }
-  if (ended < 0) {
-    return fail_errno(-ended, "the mount ended", mountpoint_);
-  }
-  return {};
+  return ended;
 }
 
 }  // namespace qchain::fusefs

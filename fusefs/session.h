@@ -20,16 +20,15 @@ class Session {
                                              const std::string& mountpoint);
 
   struct Steps {
-    /// Before the first request: no thread that it starts, and nothing after it, opens a file but /dev/fuse, or starts
-    /// a process.
+    /// Before the first request: no thread that it starts, and nothing after it, opens a file or starts a process.
     std::function<Result<void>()> prepare;
     std::function<void()> on_ready;  ///< requests are answered; called from another thread
     std::function<void()> finish;    ///< after the last request, while there still is somebody to answer
   };
-  /// Answers requests until the mount is taken away or SIGTERM, SIGINT or SIGHUP arrives. The kernel's connection is
-  /// closed at the end: where the mount was not taken away (was_unmounted()), a dead one is left for the Watchdog.
-  /// Errors: io, those of `prepare`.
-  [[nodiscard]] Result<void> run(const Steps& steps);
+  /// Answers requests by `crew` until the mount is taken away or SIGTERM, SIGINT or SIGHUP arrives. The kernel's
+  /// connection is closed at the end: where the mount was not taken away (was_unmounted()), a dead one is left for the
+  /// Watchdog. Errors: io, those of `prepare`.
+  [[nodiscard]] Result<void> run(Crew& crew, const Steps& steps);
   [[nodiscard]] bool was_unmounted() const noexcept { return was_unmounted_; }
 
  private:

@@ -5,7 +5,7 @@
 
 namespace qchain::fusefs {
 
-/// One of those that wait for the disk, counted for as long as it lives. The count outlives it.
+/// One of those that wait, or may have to, counted for as long as it lives. The count outlives it.
 class Waiting {
  public:
   explicit Waiting(std::atomic<unsigned>& count) noexcept : count_(&count) { ++*count_; }

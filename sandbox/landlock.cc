@@ -61,14 +61,6 @@ Result<void> allow_output(const UniqueFd& ruleset, const Needs& needs) {
   return needs.output_folder < 0 ? Result<void>{} : allow(ruleset, needs.output_folder, rights);
 }
 
-/// libfuse opens the kernel's queue once more for each thread that it starts.
-Result<void> allow_queue(const UniqueFd& ruleset, std::uint64_t known_rights) {
-  const UniqueFd queue(::open("/dev/fuse", O_PATH | O_CLOEXEC));
-  constexpr std::uint64_t rights =
-      LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | access_ioctl_of_devices;
-  return queue.valid() ? allow(ruleset, queue.get(), rights & known_rights) : Result<void>{};
-}
-
 }  // namespace
 
 int landlock_version() noexcept {
@@ -77,15 +69,11 @@ int landlock_version() noexcept {
 }
 
 Result<void> confine_files(const Needs& needs, int version) {
-  const Ruleset all = everything(version);
-  const UniqueFd ruleset = make_ruleset(all);
+  const UniqueFd ruleset = make_ruleset(everything(version));
   if (!ruleset.valid()) {
     return fail_errno(errno, "cannot prepare the sandbox (Landlock)", "");
   }
   QC_TRY(allow_output(ruleset, needs));
-  if (needs.duty == Duty::serve) {
-    QC_TRY(allow_queue(ruleset, all.files));
-  }
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
     return fail_errno(errno, "cannot enter the sandbox (Landlock)", "");
   }

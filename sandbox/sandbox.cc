@@ -37,7 +37,7 @@ Result<Protections> enter(const Needs& needs, Confinement confinement) {
   if (protections.landlock > 0) {
     QC_TRY(confine_files(needs, protections.landlock));
   }
-  protections.system_calls = QC_TRY(confine_system_calls(needs, protections));
+  protections.system_calls = QC_TRY(confine_system_calls(needs));
   return protections;
 }
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
-#include <linux/fuse.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -115,28 +114,20 @@ void allow_copy(Filter& filter, int folder) {
   }
 }
 
-void allow_serving(Filter& filter, const Protections& others) {
-  filter.allow(for_serving);
-  if (others.landlock > 0) {
-    filter.allow(SCMP_SYS(openat), {is(2, O_RDWR | O_CLOEXEC)});  // /dev/fuse: see landlock.cc
-    filter.allow(SCMP_SYS(ioctl), {is(1, FUSE_DEV_IOC_CLONE)});
-  }
-}
-
 bool has_no_filters(int error) {
   return error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP;
 }
 
 }  // namespace
 
-Result<bool> confine_system_calls(const Needs& needs, const Protections& others) {
+Result<bool> confine_system_calls(const Needs& needs) {
   Filter filter;
   allow_with_care(filter);
   if (needs.duty == Duty::copy) {
     allow_copy(filter, needs.output_folder);
   }
   if (needs.duty == Duty::serve) {
-    allow_serving(filter, others);
+    filter.allow(for_serving);
   } else {
     filter.bind_all_threads();
   }

@@ -85,5 +85,5 @@ def single_reader(context: Context, chain: Chain, peers: list[Peer], state: Stat
 
 def mount(context: Context) -> list[Row]:
     chain = three_layers(context)
-    peers = readers_for(context.qchain, (StorageDaemon, QemuNbd, Nbdkit, Native))
+    peers = readers_for(context.qchain, (StorageDaemon, QemuNbd, Nbdkit, Native), context.before)
     return sequential_rows(context, chain, peers) + random_rows(context, chain, peers)

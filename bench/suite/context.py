@@ -20,6 +20,7 @@ class Context:
     rounds: int
     seconds: float  # of a random test
     folder: Path  # scratch, on the file system that is measured
+    before: Path | None = None  # another build, to compare with
     _chains: dict[str, Chain] = field(default_factory=dict)
 
     def chain(self, name: str, make: Callable[[Path], Chain]) -> Chain:

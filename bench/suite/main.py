@@ -51,12 +51,13 @@ def _measure(options) -> int:
     if options.nice:
         os.setpriority(os.PRIO_PROCESS, 0, options.nice)
     with _scratch(options.scratch) as folder:
-        context = Context(program, options.size, options.rounds, options.seconds, folder)
+        context = Context(program, options.size, options.rounds, options.seconds, folder, options.before)
         if options.subset == ["ci"]:
             return _check(context)
         for group in [one for one in GROUPS if not options.subset or one.name in options.subset]:
             result = _measure_group(group, context, options)
-            save(result, options.out)
+            if not options.before:
+                save(result, options.out)
             print(markdown([result]))
     say(f"results: {options.out}")
     if options.publish:

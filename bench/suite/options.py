@@ -34,6 +34,9 @@ def parse(words: list[str]) -> argparse.Namespace:
                         help="where images are made, on the file system to measure; room for 20 disks "
                              "(default $TMPDIR or /var/tmp)")
     parser.add_argument("--qchain", type=Path, metavar="PROGRAM", help="measure this one, instead of building it")
+    parser.add_argument("--before", type=Path, metavar="PROGRAM",
+                        help="in the group mount, measure this other build of qchain in the same rounds; results are "
+                             "printed, not kept")
     parser.add_argument("--nice", type=int, default=0, help="scheduling priority, such as -15 on a busy machine (root)")
     parser.add_argument("--publish", action="store_true",
                         help="put all results of DIR, from this and earlier runs, into docs/ and the README; what is "
@@ -47,6 +50,8 @@ def parse(words: list[str]) -> argparse.Namespace:
         parser.error(f"{' and '.join(ALONE)} go alone")
     if options.rounds is not None and options.rounds < 1:
         parser.error("--rounds must be at least 1")
+    if options.before and options.publish:
+        parser.error("--before compares two builds: that is not published")
     in_ci = options.subset == ["ci"]
     options.size = SIZES[options.size or ("128M" if in_ci else "1G")]
     options.rounds = options.rounds or (3 if in_ci else 5)

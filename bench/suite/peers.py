@@ -65,9 +65,9 @@ class Native(Peer):
 class Qchain(Peer):
     name = "qchain"
 
-    def __init__(self, program: Path, options: tuple[str, ...] = ()):
+    def __init__(self, program: Path, options: tuple[str, ...] = (), called: str | None = None):
         self.program, self.options = program, options
-        self.name = " ".join((Qchain.name, *options))
+        self.name = called or " ".join((Qchain.name, *options))
 
     @contextmanager
     def serve(self, chain: Chain, folder: Path):
@@ -162,10 +162,10 @@ class Nbdkit(Nbd):
         return ["nbdkit", "-f", "-r", "-U", socket, "file", chain.flat]
 
 
-def readers_for(qchain: Path, which: tuple[type[Peer], ...]) -> list[Peer]:
-    """qchain, and those of the peers that are installed."""
+def readers_for(qchain: Path, which: tuple[type[Peer], ...], before: Path | None = None) -> list[Peer]:
+    """qchain, another build of it where one is given, and those of the peers that are installed."""
     there = [peer() for peer in which if all(_installed(program) for program in peer.programs)]
-    return [Qchain(qchain), *there]
+    return [Qchain(qchain), *([Qchain(before, called="qchain before")] if before else []), *there]
 
 
 def _installed(program: str) -> bool:

@@ -31,6 +31,11 @@ class LruCache {
     return slot->value;
   }
 
+  /// The value of `key`, where it has been made. Never waits for another thread to make it.
+  [[nodiscard]] std::shared_ptr<const Value> find(const Key& key) {
+    return shards_[Hash{}(key) % shard_count].find(key);
+  }
+
   /// The next one who asks has it made anew: for a value that may come out otherwise then.
   void forget(const Key& key) { shards_[Hash{}(key) % shard_count].forget(key); }
 
@@ -59,6 +64,16 @@ class LruCache {
       order.emplace_front(key, std::make_shared<Slot>());
       places.emplace(key, order.begin());
       return order.front().second;
+    }
+
+    std::shared_ptr<const Value> find(const Key& key) {
+      const std::scoped_lock lock(mutex);
+      const auto found = places.find(key);
+      if (found == places.end() || found->second->second->weight == 0) {
+        return nullptr;
+      }
+      order.splice(order.begin(), order, found->second);
+      return found->second->second->value;
     }
 
     void forget(const Key& key) {

@@ -21,6 +21,13 @@ Error unreadable(const Layer& layer, const Extent& extent, ErrorKind kind, std::
       .advise("see qchain check; qchain copy --salvage saves the rest");
 }
 
+/// From `offset` on.
+Extent extent_in(const Extents& region, std::uint64_t offset) {
+  const auto after = std::ranges::upper_bound(region, offset, {}, &Extent::start);
+  const Extent& extent = *std::prev(after);
+  return clip(extent, range_between(offset, extent.end()));
+}
+
 }  // namespace
 
 Error broken_extent(const View& view, const Extent& extent) {
@@ -55,10 +62,12 @@ std::shared_ptr<const Extents> View::region_at(std::uint64_t offset) const {
 }
 
 Extent View::extent_at(std::uint64_t offset) const {
-  const auto region = region_at(offset);
-  const auto after = std::ranges::upper_bound(*region, offset, {}, &Extent::start);
-  const Extent& extent = *std::prev(after);
-  return clip(extent, range_between(offset, extent.end()));
+  return extent_in(*region_at(offset), offset);
+}
+
+std::optional<Extent> View::known_extent_at(std::uint64_t offset) const {
+  const auto region = caches_.regions->find({.owner = id_, .place = align_down(offset, region_size)});
+  return region ? std::optional(extent_in(*region, offset)) : std::nullopt;
 }
 
 Extents View::resolve(Range range, std::size_t limit) const {

@@ -47,6 +47,9 @@ class View {
   /// possible: callers that join extents go on at its end.
   [[nodiscard]] Extent extent_at(std::uint64_t offset) const;
 
+  /// The same where the index has it already: without reading, and without waiting for who does.
+  [[nodiscard]] std::optional<Extent> known_extent_at(std::uint64_t offset) const;
+
   /// Extents that cover a prefix of `range` (at least up to `limit` of them), resolved without the cache: for walks
   /// over the whole disk, where holes of any length cost one step. The prefix is all of `range` when back().end() is.
   [[nodiscard]] Extents resolve(Range range, std::size_t limit) const;

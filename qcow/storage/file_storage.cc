@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,6 +85,12 @@ Result<std::size_t> FileStorage::read(std::uint64_t offset, MutableBytes into) c
     return became_shorter(name_, offset + count);
   }
   return count;
+}
+
+bool FileStorage::read_without_waiting(std::uint64_t offset, MutableBytes into) const noexcept {
+  const iovec place{into.data(), into.size()};
+  return is_regular_ && fits(offset, into.size(), size_) &&
+         ::preadv2(fd_.get(), &place, 1, static_cast<off_t>(offset), RWF_NOWAIT) == static_cast<ssize_t>(into.size());
 }
 
 std::unexpected<Error> became_shorter(const std::string& name, std::uint64_t offset) {

@@ -27,6 +27,7 @@ class FileStorage final : public Storage {
   [[nodiscard]] FileIdentity identity() const noexcept override { return identity_; }
   [[nodiscard]] StorageFacts facts() const noexcept override { return facts_; }
   [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, MutableBytes into) const override;
+  [[nodiscard]] bool read_without_waiting(std::uint64_t offset, MutableBytes into) const noexcept override;
   [[nodiscard]] Result<StoredRun> run_at(std::uint64_t offset, std::uint64_t end) const override;
   void will_need(Range range) const noexcept override;
   [[nodiscard]] bool is_in_memory(Range range) const noexcept override;

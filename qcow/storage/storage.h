@@ -50,6 +50,12 @@ class Storage {
   /// short reads. Errors: io.
   [[nodiscard]] virtual Result<std::size_t> read(std::uint64_t offset, MutableBytes into) const = 0;
 
+  /// Fills all of `into` from `offset` on where that is in memory, by what the kernel says of files. False where it is
+  /// not, or can't be told, or past the end; then the content of `into` is not defined, and reading may have begun.
+  [[nodiscard]] virtual bool read_without_waiting(std::uint64_t /*offset*/, MutableBytes /*into*/) const noexcept {
+    return false;
+  }
+
   /// The run that holds `offset`, cut at `end` (offset < end). Where the storage can't tell, it is data up to its
   /// end, and a hole past it. Errors: io.
   [[nodiscard]] virtual Result<StoredRun> run_at(std::uint64_t offset, std::uint64_t end) const = 0;

@@ -39,6 +39,7 @@ class ColdFilesTest : public testing::Test {
 
 TEST_F(ColdFilesTest, AreFoundWhereNothingIsInMemory) {
   ColdFiles cold(*view_);
+  EXPECT_TRUE(cold.is_cold(base(), {2 * mib, 8 * kib}));
   const auto piece = cold.find(base(), {2 * mib, 8 * kib});
   ASSERT_TRUE(piece);
   EXPECT_EQ(piece->offset, 2 * mib);
@@ -46,19 +47,19 @@ TEST_F(ColdFilesTest, AreFoundWhereNothingIsInMemory) {
   EXPECT_NE(piece->descriptor, base().descriptor());
 }
 
-TEST_F(ColdFilesTest, AreNotFoundWhereAllIsInMemory) {
-  ColdFiles cold(*view_);
+TEST_F(ColdFilesTest, KnowWhatIsInMemory) {
+  const ColdFiles cold(*view_);
   ByteVector bytes(8 * kib);
   ASSERT_TRUE(base().read(2 * mib, bytes));
-  EXPECT_FALSE(cold.find(base(), {2 * mib, 8 * kib}));
-  EXPECT_TRUE(cold.find(base(), {3 * mib, 8 * kib}));
+  EXPECT_FALSE(cold.is_cold(base(), {2 * mib, 8 * kib}));
+  EXPECT_TRUE(cold.is_cold(base(), {3 * mib, 8 * kib}));
 }
 
-TEST_F(ColdFilesTest, AreNotFoundForPartsOfBlocks) {
-  ColdFiles cold(*view_);
-  EXPECT_FALSE(cold.find(base(), {2 * mib + 512, 4 * kib}));
-  EXPECT_FALSE(cold.find(base(), {2 * mib, 512}));
-  EXPECT_FALSE(cold.find(base(), {4 * mib, 4 * kib})) << "past the end";
+TEST_F(ColdFilesTest, DoNotKnowOfPartsOfBlocks) {
+  const ColdFiles cold(*view_);
+  EXPECT_FALSE(cold.is_cold(base(), {2 * mib + 512, 4 * kib}));
+  EXPECT_FALSE(cold.is_cold(base(), {2 * mib, 512}));
+  EXPECT_FALSE(cold.is_cold(base(), {4 * mib, 4 * kib})) << "past the end";
 }
 
 TEST_F(ColdFilesTest, AreFoundOnceForAPlace) {
@@ -75,11 +76,14 @@ TEST_F(ColdFilesTest, AreNoneWhereDescriptorsAreShort) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
   ColdFiles cold(*view_);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_FALSE(cold.is_cold(base(), {2 * mib, 8 * kib}));
   EXPECT_FALSE(cold.find(base(), {2 * mib, 8 * kib}));
 }
 
 TEST_F(ColdFilesTest, AreNoneUnlessOpened) {
-  EXPECT_FALSE(ColdFiles().find(base(), {2 * mib, 8 * kib}));
+  ColdFiles none;
+  EXPECT_FALSE(none.is_cold(base(), {2 * mib, 8 * kib}));
+  EXPECT_FALSE(none.find(base(), {2 * mib, 8 * kib}));
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ using namespace fusefs;
 
 constexpr std::uint64_t kib = 1024;
 constexpr std::uint64_t size = 1024 * kib;
-constexpr unsigned few = 3;                   ///< that wait in a thread each
+constexpr unsigned few = FileSystem::few;
 constexpr std::chrono::seconds patience{20};  // only a failure takes that long
 
 /// A disk that does not answer until it is told to. Only its first 4 KiB are in memory.
@@ -43,9 +43,13 @@ class SilentStorage final : public Storage {
   [[nodiscard]] int descriptor() const noexcept override { return file_->descriptor(); }
   [[nodiscard]] SharedStorage past_cache() const override { return file_; }
   [[nodiscard]] bool is_on_disk_only(Range range) const noexcept override { return range.end() > 4 * kib; }
+  [[nodiscard]] bool read_without_waiting(std::uint64_t offset, MutableBytes into) const noexcept override {
+    return !is_on_disk_only({offset, into.size()});
+  }
   [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, MutableBytes into) const override {
+    std::unique_lock lock(mutex_);
+    ++reads_;
     if (is_on_disk_only({offset, into.size()})) {
-      std::unique_lock lock(mutex_);
       ++waiting_;
       changed_.notify_all();
       changed_.wait_for(lock, patience, [this] { return answers_; });
@@ -56,6 +60,10 @@ class SilentStorage final : public Storage {
   void expect_waiting(unsigned count) const {
     std::unique_lock lock(mutex_);
     EXPECT_TRUE(changed_.wait_for(lock, patience, [&] { return waiting_ == count; }));
+  }
+  [[nodiscard]] unsigned reads() const {
+    const std::scoped_lock lock(mutex_);
+    return reads_;
   }
   void answer() const {
     const std::scoped_lock lock(mutex_);
@@ -68,6 +76,7 @@ class SilentStorage final : public Storage {
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   mutable unsigned waiting_ = 0;
+  mutable unsigned reads_ = 0;
   mutable bool answers_ = false;
 };
 
@@ -99,6 +108,7 @@ class ColdFileSystem : public testing::Test {
     if (!shows_its_cache(dir_.path()) || !cached_bytes_by_cachestat(image_->storage().descriptor(), {0, 1})) {
       GTEST_SKIP() << "not told what is in memory: an old kernel, a tmpfs or an overlayfs";
     }
+    ASSERT_TRUE(read({0, 4 * kib})) << "from now on it is known where all of it is";
   }
   ~ColdFileSystem() override { image_->storage().answer(); }
 
@@ -125,8 +135,10 @@ class ColdFileSystem : public testing::Test {
   std::shared_ptr<SilentImage> image_ = std::make_shared<SilentImage>(file_of_size());
   Reporter reporter_{[](const std::string&) {}};
   Views views_{slice_of({image_}), ViewCaches()};
-  FileSystem files_{Tree::single_file(views_.slice()), views_, Owner{}, reporter_, Zeros::of_size(max_reply).value(),
-                    ColdFiles(*views_.up_to(0))};
+  Crew crew_;
+  FileSystem files_{
+      Tree::single_file(views_.slice()), views_, Owner{}, crew_, reporter_, Zeros::of_size(max_reply).value(),
+      ColdFiles(*views_.up_to(0))};
   OpenFile* file_ = files_.open(root_inode, O_RDONLY).value();
   std::vector<std::future<bool>> readers_;
 };
@@ -154,6 +166,15 @@ TEST_F(ColdFileSystem, PutsOffNothingElse) {
   const auto large = read({640 * kib, 32 * kib});
   ASSERT_TRUE(large);
   EXPECT_FALSE(large->put_off);
+}
+
+// A crew that has no threads has none to spare.
+TEST_F(ColdFileSystem, DoesNotWaitForWhatIsInMemoryWhereNoThreadCanBeSpared) {
+  const unsigned before = image_->storage().reads();
+  const auto content = read({0, 4 * kib});
+  ASSERT_TRUE(content);
+  EXPECT_EQ(content->bytes.size(), 4 * kib);
+  EXPECT_EQ(image_->storage().reads(), before);
 }
 
 TEST_F(ColdFileSystem, CountsThoseThatArePutOff) {

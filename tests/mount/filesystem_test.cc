@@ -39,7 +39,7 @@ class FileSystemTest : public testing::Test {
                 stored_)}),
             ViewCaches()),
         files_(Tree::folder(views_.slice(), std::vector<Partition>{{1, {16 * kib, 64 * kib}}}), views_,
-               Owner{1000, 100, 0}, reporter_, Zeros::of_size(max_reply).value()) {}
+               Owner{1000, 100, 0}, crew_, reporter_, Zeros::of_size(max_reply).value()) {}
 
   OpenFile& open(const Inode inode) { return **files_.open(inode, O_RDONLY); }
   OpenFile& disk() { return open(disk_inode); }
@@ -62,6 +62,7 @@ class FileSystemTest : public testing::Test {
   std::vector<std::string> lines_;
   Reporter reporter_{[this](const std::string& line) { lines_.push_back(line); }};
   Views views_;
+  Crew crew_;
   FileSystem files_;
 };
 
@@ -88,7 +89,7 @@ TEST_F(FileSystemTest, CountsAPartitionsOwnBlocks) {
 }
 
 TEST_F(FileSystemTest, TakesTheUmaskOffTheMode) {
-  FileSystem files(Tree::folder(views_.slice(), {}), views_, Owner{1, 2, 027}, reporter_,
+  FileSystem files(Tree::folder(views_.slice(), {}), views_, Owner{1, 2, 027}, crew_, reporter_,
                    Zeros::of_size(max_reply).value());
   EXPECT_EQ(files.attributes(disk_inode)->stat.st_mode, S_IFREG | 0440U);
   EXPECT_EQ(files.attributes(root_inode)->stat.st_mode, S_IFDIR | 0550U);
@@ -171,18 +172,18 @@ TEST_F(FileSystemTest, ReadsWhatLiesBesideABrokenRange) {
 
 TEST_F(FileSystemTest, SeeksDataAndHoles) {
   OpenFile& file = disk();
-  EXPECT_EQ(FileSystem::seek(file, 0, Seek::hole), 32 * kib);
-  EXPECT_EQ(FileSystem::seek(file, 33 * kib, Seek::data), 64 * kib);
-  EXPECT_EQ(FileSystem::seek(file, 64 * kib, Seek::hole), 128 * kib);  // what is broken counts as data
-  EXPECT_EQ(FileSystem::seek(file, 128 * kib, Seek::data).error(), std::errc::no_such_device_or_address);
-  EXPECT_EQ(FileSystem::seek(file, 256 * kib, Seek::hole).error(), std::errc::no_such_device_or_address);
+  EXPECT_EQ(files_.seek(file, 0, Seek::hole), 32 * kib);
+  EXPECT_EQ(files_.seek(file, 33 * kib, Seek::data), 64 * kib);
+  EXPECT_EQ(files_.seek(file, 64 * kib, Seek::hole), 128 * kib);  // what is broken counts as data
+  EXPECT_EQ(files_.seek(file, 128 * kib, Seek::data).error(), std::errc::no_such_device_or_address);
+  EXPECT_EQ(files_.seek(file, 256 * kib, Seek::hole).error(), std::errc::no_such_device_or_address);
 }
 
 TEST_F(FileSystemTest, SeeksInsideAPartition) {
   OpenFile& file = partition();
-  EXPECT_EQ(FileSystem::seek(file, 0, Seek::hole), 16 * kib);
-  EXPECT_EQ(FileSystem::seek(file, 16 * kib, Seek::data), 48 * kib);
-  EXPECT_EQ(FileSystem::seek(file, 48 * kib, Seek::hole), 64 * kib);
+  EXPECT_EQ(files_.seek(file, 0, Seek::hole), 16 * kib);
+  EXPECT_EQ(files_.seek(file, 16 * kib, Seek::data), 48 * kib);
+  EXPECT_EQ(files_.seek(file, 48 * kib, Seek::hole), 64 * kib);
 }
 
 TEST_F(FileSystemTest, KeepsAnOpenFileUntilItIsReleased) {

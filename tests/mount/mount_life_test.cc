@@ -54,6 +54,23 @@ TEST_F(MountLife, EndsWithSigterm) {
   EXPECT_TRUE(mounted.is_gone());
 }
 
+TEST_F(MountLife, GoesOnAfterASignalThatConcernsNobody) {
+  const MountedChain mounted(files_.top(), mnt_);
+  mounted.server().send(SIGUSR1);
+  EXPECT_EQ(read_file(mounted / "disk.raw"), expected());
+}
+
+TEST_F(MountLife, EndsWithUnmountThoughItsSignalsAreBlocked) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  const MountedChain mounted(files_.top(), mnt_);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  mounted.unmount();
+  EXPECT_TRUE(mounted.is_gone());
+}
+
 TEST_F(MountLife, LeavesNothingBehindWhenKilled) {
   const MountedChain mounted(files_.top(), mnt_);
   mounted.server().send(SIGKILL);

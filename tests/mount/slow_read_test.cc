@@ -117,7 +117,9 @@ class SlowReadTest : public testing::TestWithParam<std::pair<Stuck, std::uint64_
   std::vector<std::string> lines_;
   Reporter reporter_{[this](const std::string& line) { lines_.push_back(line); }};
   Views views_{slice_of({std::make_shared<SlowImage>(GetParam().first, place_)}), ViewCaches()};
-  FileSystem files_{Tree::single_file(views_.slice()), views_, Owner{}, reporter_, Zeros::of_size(max_reply).value()};
+  Crew crew_;
+  FileSystem files_{Tree::single_file(views_.slice()), views_, Owner{}, crew_, reporter_,
+                    Zeros::of_size(max_reply).value()};
   OpenFile* file_ = files_.open(root_inode, O_RDONLY).value();
 };
 
@@ -128,12 +130,15 @@ TEST_P(SlowReadTest, DoesNotHoldUpAReaderElsewhere) {
   auto other = std::async(std::launch::async, [this, elsewhere] { return read(elsewhere); });
   const bool is_free = other.wait_for(patience) == std::future_status::ready;
   const bool still_waits = slow.wait_for(0s) == std::future_status::timeout;
+  const unsigned waiting = crew_.waiting();
   place_.release();
   EXPECT_TRUE(is_waiting);
   EXPECT_TRUE(is_free);
   EXPECT_TRUE(still_waits);
+  EXPECT_EQ(waiting, 1U) << "so that another thread takes requests";
   EXPECT_TRUE(slow.get());
   EXPECT_TRUE(other.get());
+  EXPECT_EQ(crew_.waiting(), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, SlowReadTest,

@@ -29,7 +29,8 @@ class SplicedReadTest : public testing::Test {
     punched_ = ::fallocate(writer.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 256 * kib, 64 * kib) == 0;
     auto storage = FileStorage::adopt(UniqueFd(::open((dir_ / "disk").c_str(), O_RDONLY | O_CLOEXEC)), dir_ / "disk");
     views_.emplace(slice_of({std::make_shared<RawImage>(*std::move(storage))}), ViewCaches());
-    files_.emplace(Tree::single_file(views_->slice()), *views_, Owner{}, reporter_, Zeros::of_size(max_reply).value());
+    files_.emplace(Tree::single_file(views_->slice()), *views_, Owner{}, crew_, reporter_,
+                   Zeros::of_size(max_reply).value());
     file_ = files_->open(root_inode, O_RDONLY).value();
   }
 
@@ -42,6 +43,7 @@ class SplicedReadTest : public testing::Test {
   bool punched_ = false;
   std::vector<std::string> lines_;
   Reporter reporter_{[this](const std::string& line) { lines_.push_back(line); }};
+  Crew crew_;
   std::optional<Views> views_;
   std::optional<FileSystem> files_;
   OpenFile* file_ = nullptr;

@@ -57,6 +57,30 @@ TEST(LruCache, AValueLargerThanTheBudgetStaysWhileItIsTheNewest) {
   EXPECT_EQ(made, 3);
 }
 
+TEST(LruCache, FindsWhatHasBeenMade) {
+  Cache cache(8 * 250);
+  int made = 0;
+  EXPECT_FALSE(cache.find(same_shard(1)));
+  get(cache, same_shard(1), made);
+  get(cache, same_shard(2), made);
+  ASSERT_TRUE(cache.find(same_shard(1)));
+  EXPECT_EQ(*cache.find(same_shard(1)), same_shard(1));
+  get(cache, same_shard(3), made);  // 300 > 250: 2 goes, as 1 was found after it
+  EXPECT_TRUE(cache.find(same_shard(1)));
+  EXPECT_FALSE(cache.find(same_shard(2)));
+  cache.forget(same_shard(1));
+  EXPECT_FALSE(cache.find(same_shard(1)));
+}
+
+TEST(LruCache, FindsNothingWhileItIsBeingMade) {
+  Cache cache(8000);
+  static_cast<void>(cache.get(5, [&] {
+    EXPECT_FALSE(cache.find(5));
+    return std::pair(std::make_shared<const int>(5), std::size_t{100});
+  }));
+  EXPECT_TRUE(cache.find(5));
+}
+
 TEST(LruCache, ThreadsThatWantOneValueMakeItOnce) {
   Cache cache(8 * 1000);
   std::atomic<int> made = 0;

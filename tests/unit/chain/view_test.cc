@@ -57,6 +57,14 @@ TEST(View, ExtentAtAndTheWalkAgree) {
   }
 }
 
+TEST(View, KnowsAnExtentOnceItsRegionWasAskedFor) {
+  std::mt19937_64 random(7);
+  const View view(slice_of({random_image(random, 409600)}), ViewCaches{});
+  EXPECT_FALSE(view.known_extent_at(4096));
+  const Extent asked = view.extent_at(4096);
+  EXPECT_EQ(view.known_extent_at(4096), asked);
+}
+
 TEST(View, AClusterIsInflatedOnceForManySmallReads) {
   const Extents packed{{.start = 0, .length = 4096, .offset = 5, .packed_size = 0x41, .kind = ExtentKind::compressed}};
   const auto image = std::make_shared<FakeImage>(8192, packed);

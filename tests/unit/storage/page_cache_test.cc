@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "qcow/storage/file_storage.h"
 #include "tests/support/files.h"
 #include "tests/support/page_cache.h"
@@ -58,6 +60,23 @@ TEST_F(PageCacheTest, IsNotToldOfOthersFilesWhereThatWouldBeALie) {
   const auto told = cached_bytes_by_mincore(fd_.get(), {0, mib});
   ASSERT_EQ(::seteuid(0), 0);
   EXPECT_EQ(told, std::nullopt);
+}
+
+TEST_F(PageCacheTest, GivesWithoutWaitingWhatItHas) {
+  const auto file = FileStorage::adopt(std::move(fd_), path_);
+  ASSERT_TRUE(file);
+  ByteVector bytes(64 * kib);
+  ASSERT_TRUE((*file)->read_without_waiting(256 * kib, bytes));
+  const ByteVector all = read_file(path_);
+  EXPECT_TRUE(std::ranges::equal(bytes, Bytes(all).subspan(256 * kib, bytes.size())));
+  EXPECT_FALSE((*file)->read_without_waiting((*file)->size() - kib, bytes)) << "past the end";
+}
+
+TEST_F(PageCacheTest, DoesNotWaitForWhatItHasNot) {
+  const auto file = FileStorage::adopt(std::move(fd_), path_);
+  ASSERT_TRUE(file);
+  ByteVector bytes(64 * kib);
+  EXPECT_FALSE((*file)->read_without_waiting(512 * kib, bytes));
 }
 
 TEST_F(PageCacheTest, HasARangeIfItHasAllOfIt) {
