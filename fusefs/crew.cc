@@ -36,7 +36,7 @@ Crew::Crew(unsigned usual) : usual_(usual) {}
 unsigned Crew::usual_number() noexcept {
   cpu_set_t processors;
   const bool is_told = ::sched_getaffinity(0, sizeof processors, &processors) == 0;
-  return std::clamp(is_told ? static_cast<unsigned>(CPU_COUNT(&processors)) : most, 2U, most);
+  return std::min(is_told ? static_cast<unsigned>(CPU_COUNT(&processors)) + 1 : most, most);
 }
 
 Result<void> Crew::start(TakeOne take_one, std::function<void()> on_end) {

@@ -12,9 +12,10 @@
 
 namespace qchain::fusefs {
 
-/// The threads that answer a mount's requests. As many as there are processors take them (two at least): more would
-/// only be woken in turns. Where all of these wait for something else (a disk, an inflated cluster), another one takes
-/// requests in their place, so that whatever one reader waits for, the others are answered; afterwards one rests again.
+/// The threads that answer a mount's requests. One more than there are processors take them: with fewer, a reader often
+/// has to wake one on another processor than its own, and more are only woken in turns. Where all of these wait for
+/// something else (a disk, an inflated cluster), another one takes requests in their place, so that whatever one reader
+/// waits for, the others are answered; afterwards one rests again.
 /// Thread-safe, but for start() and stop(), which belong to the thread that made it.
 class Crew {
  public:
@@ -42,7 +43,7 @@ class Crew {
   /// Whether others seem to take requests if the calling thread waits. A hint: begin_waiting() is then cheap.
   [[nodiscard]] bool can_spare_one() const noexcept { return waiting_ + 1 < at_work_; }
 
-  /// As many as the calling thread may use processors, from 2 to `most`.
+  /// One more than the processors that the calling thread may use, at most `most`.
   [[nodiscard]] static unsigned usual_number() noexcept;
 
  private:
