@@ -1,10 +1,9 @@
 #include "qcow/commit/find_record.h"
 
-#include <sys/stat.h>
-
 #include <filesystem>
 
 #include "qcow/commit/unfinished.h"
+#include "qcow/storage/block_device.h"
 
 namespace qchain {
 
@@ -13,11 +12,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view record_suffix = ".qchain.json";
-
-bool is_block_device(const std::string& path) {
-  struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
-}
 
 std::string anchor_named(const std::string& named) {
   return named.ends_with(record_suffix) ? named.substr(0, named.size() - record_suffix.size()) : named;

@@ -1,10 +1,9 @@
 #include "qcow/commit/open_base.h"
 
-#include <sys/stat.h>
-
 #include "qcow/commit/bitmap_plan.h"
 #include "qcow/commit/qcow2/qcow2_base_writer.h"
 #include "qcow/commit/raw_base.h"
+#include "qcow/storage/block_device.h"
 
 namespace qchain {
 
@@ -17,11 +16,6 @@ std::shared_ptr<const View> view_below(const Selection& selection) {
   }
   return std::make_shared<const View>(Slice{.chain = selection.chain, .base = 0, .top = selection.base - 1},
                                       ViewCaches{});
-}
-
-bool is_block_device(const Storage& storage) {
-  struct stat status{};
-  return storage.descriptor() >= 0 && ::fstat(storage.descriptor(), &status) == 0 && S_ISBLK(status.st_mode);
 }
 
 }  // namespace

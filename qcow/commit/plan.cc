@@ -1,7 +1,6 @@
 #include "qcow/commit/plan.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include "qcow/commit/metadata_guard.h"
 #include "qcow/commit/relink.h"
 #include "qcow/commit/unfinished.h"
+#include "qcow/storage/block_device.h"
 
 namespace qchain {
 
@@ -19,11 +19,6 @@ namespace {
 
 void refuse(CommitPlan& plan, const std::string& file, ErrorKind kind, std::string_view what, std::string_view advice) {
   plan.refusals.push_back(make_error(kind, what).in(file).advise(advice));
-}
-
-bool is_block_device(const Storage& storage) {
-  struct stat status{};
-  return storage.descriptor() >= 0 && ::fstat(storage.descriptor(), &status) == 0 && S_ISBLK(status.st_mode);
 }
 
 void check_space(CommitPlan& plan) {

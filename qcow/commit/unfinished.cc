@@ -13,6 +13,7 @@
 #include "qcow/commit/relink.h"
 #include "qcow/commit/temporaries.h"
 #include "qcow/format/header.h"
+#include "qcow/storage/block_device.h"
 #include "qcow/storage/unique_fd.h"
 
 namespace qchain {
@@ -20,11 +21,6 @@ namespace qchain {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_block_device(const std::string& path) {
-  struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
-}
 
 /// Without links; but a device by the name that it was given: what that leads to may have another number after a start.
 std::string absolute(const std::string& path) {
