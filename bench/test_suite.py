@@ -109,7 +109,7 @@ class Gains(unittest.TestCase):
         for who in ("qchain", "native flat file"):
             for count, values in ((1, [10, 100]), (2, [20, 150]), (4, [30])):
                 one.series[name_of(who, count)] = Series([Sample(value) for value in values])
-        values = gain(one, "reading").series
+        values = gain(one, "reading", ["qchain", "native flat file"]).series
         self.assertEqual(values["qchain, 2 readers"].values(), [2, 1.5])
         self.assertEqual(values["native flat file, 4 readers"].values(), [3])
         self.assertEqual(len(values), 4)
@@ -120,6 +120,12 @@ class Options(unittest.TestCase):
         self.assertEqual(parse(["mount", "--before", "old"]).before, Path("old"))
         with redirect_stderr(StringIO()), self.assertRaises(SystemExit):
             parse(["mount", "--before", "old", "--publish"])
+
+    def test_two_builds_are_compared_where_readers_of_a_mount_are_measured_and_nowhere_else(self):
+        self.assertEqual(parse(["readers", "mount", "--before", "old"]).before, Path("old"))
+        for subset in ([], ["depth"], ["mount", "move"], ["ci"]):
+            with redirect_stderr(StringIO()), self.assertRaises(SystemExit):
+                parse([*subset, "--before", "old"])
 
     def test_the_other_build_takes_its_turns_beside_this_one(self):
         self.assertEqual([peer.name for peer in readers_for(Path("new"), (), Path("old"))], ["qchain", "qchain before"])

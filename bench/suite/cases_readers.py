@@ -9,7 +9,7 @@ from suite.cases_mount import three_layers
 from suite.chains import Chain
 from suite.context import Context
 from suite.measure import Row, Sample, Series, Target
-from suite.peers import Native, Qchain
+from suite.peers import Native, Peer, Qchain, readers_for
 from suite.readers import Random4k, Reading, Shares
 from suite.reading import State, timed_read
 
@@ -22,31 +22,32 @@ def name_of(who: str, readers: int) -> str:
 
 def readers(context: Context) -> list[Row]:
     chain = three_layers(context)
+    peers = readers_for(context.qchain, (Native,), context.before)
     rows = []
     for what, unit, figure, client in (
             ("sequential 1 MiB, a share of the disk each", "MiB/s", Reading.rate, Shares),
             ("random 4 KiB", "IOPS", Reading.per_second, partial(Random4k, seconds=context.seconds))):
-        row = _row(context, chain, f"{what}, layers cached, all readers together", unit, figure, client)
-        rows += [row, gain(row, what)]
+        row = _row(context, chain, peers, f"{what}, layers cached, all readers together", unit, figure, client)
+        rows += [row, gain(row, what, [peer.name for peer in peers])]
     return rows
 
 
-def _row(context: Context, chain: Chain, name: str, unit: str, figure, client) -> Row:
+def _row(context: Context, chain: Chain, peers: list[Peer], name: str, unit: str, figure, client) -> Row:
     """Readers and daemon are wherever the scheduler puts them: the CPUs are what they share."""
     contenders = {
         name_of(peer.name, count): partial(timed_read, context, peer, chain, State.CACHED, client(readers=count),
                                            value=figure)
-        for peer in (Qchain(context.qchain), Native()) for count in READERS
+        for peer in peers for count in READERS
     }
-    alone = (name_of("qchain", 1),)
-    targets = [Target(0.9, None, alone, subject=name_of("qchain", count)) for count in READERS[1:]]
+    alone = (name_of(Qchain.name, 1),)
+    targets = [Target(0.9, None, alone, subject=name_of(Qchain.name, count)) for count in READERS[1:]]
     return context.race(Row(name, unit, targets, note=f"on {len(os.sched_getaffinity(0))} CPUs"), contenders)
 
 
-def gain(row: Row, what: str) -> Row:
-    """How many times as much as one reader got in the same round."""
+def gain(row: Row, what: str, names: list[str]) -> Row:
+    """How many times as much as one reader got in the same round, for each of `names`."""
     own = Row(f"{what}: times what 1 reader gets", "x")
-    for who in ("qchain", Native.name):
+    for who in names:
         alone = row.series[name_of(who, 1)]
         for count in READERS[1:]:
             together = row.series[name_of(who, count)]

@@ -11,6 +11,7 @@ from suite.measure import GIB, MIB
 
 SIZES = {"64M": 64 * MIB, "128M": 128 * MIB, "256M": 256 * MIB, "1G": GIB, "2G": 2 * GIB, "4G": 4 * GIB}
 ALONE = ("ci", "publish")
+COMPARES_BUILDS = ("mount", "readers")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,8 +36,8 @@ def parse(words: list[str]) -> argparse.Namespace:
                              "(default $TMPDIR or /var/tmp)")
     parser.add_argument("--qchain", type=Path, metavar="PROGRAM", help="measure this one, instead of building it")
     parser.add_argument("--before", type=Path, metavar="PROGRAM",
-                        help="in the group mount, measure this other build of qchain in the same rounds; results are "
-                             "printed, not kept")
+                        help=f"with {' and '.join(COMPARES_BUILDS)} only: measure this other build of qchain in the "
+                             "same rounds; results are printed, not kept")
     parser.add_argument("--nice", type=int, default=0, help="scheduling priority, such as -15 on a busy machine (root)")
     parser.add_argument("--publish", action="store_true",
                         help="put all results of DIR, from this and earlier runs, into docs/ and the README; what is "
@@ -50,6 +51,8 @@ def parse(words: list[str]) -> argparse.Namespace:
         parser.error(f"{' and '.join(ALONE)} go alone")
     if options.rounds is not None and options.rounds < 1:
         parser.error("--rounds must be at least 1")
+    if options.before and (not options.subset or set(options.subset) - set(COMPARES_BUILDS)):
+        parser.error(f"--before goes with {' and '.join(COMPARES_BUILDS)} only")
     if options.before and options.publish:
         parser.error("--before compares two builds: that is not published")
     in_ci = options.subset == ["ci"]
