@@ -4,6 +4,7 @@
 #include <libvirt/virterror.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,8 +19,13 @@ struct CloseConnection {
 struct FreeDomain {
   void operator()(virDomainPtr domain) const noexcept { ::virDomainFree(domain); }
 };
+/// A text that libvirt made for its caller.
+struct FreeText {
+  void operator()(char* text) const noexcept { std::free(text); }
+};
 using Connection = std::unique_ptr<virConnect, CloseConnection>;
 using DomainHandle = std::unique_ptr<virDomain, FreeDomain>;
+using LibvirtText = std::unique_ptr<char, FreeText>;
 
 /// Connects, waiting for the daemon no longer than `limit`. Afterwards one that is silent for 20 seconds counts as
 /// gone, as far as an EventLoop turns, which must be there before. `uri` empty: libvirt's default. Errors: io
