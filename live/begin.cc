@@ -6,7 +6,7 @@
 
 #include "live/disk_chain.h"
 #include "live/engine.h"
-#include "live/merge.h"
+#include "live/places.h"
 #include "qcow/commit/plan_request.h"
 #include "qcow/commit/unfinished.h"
 

@@ -7,6 +7,7 @@
 
 #include "live/disk_chain.h"
 #include "live/engine.h"
+#include "live/failure.h"
 #include "live/overlay_file.h"
 #include "qcow/commit/keep_base.h"
 #include "qcow/commit/mover.h"

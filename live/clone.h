@@ -1,7 +1,7 @@
 #pragma once
 
 #include "live/context.h"
-#include "live/merge.h"
+#include "live/places.h"
 
 /// Inside of the live room: LiveEngine::clone, which writes to no file that the machine has open.
 namespace qchain::live {

@@ -5,6 +5,7 @@
 #include "live/engine.h"
 #include "live/merge.h"
 #include "live/pivot.h"
+#include "live/places.h"
 #include "qcow/commit/temporaries.h"
 #include "qcow/commit/unfinished.h"
 

@@ -4,13 +4,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <ranges>
 
 #include "live/clone.h"
 #include "live/disk_chain.h"
 #include "live/engine.h"
+#include "live/failure.h"
+#include "live/job_watch.h"
+#include "live/places.h"
 #include "qcow/chain/view.h"
 #include "qcow/commit/temporaries.h"
 #include "qcow/storage/unique_fd.h"
@@ -191,54 +193,7 @@ class Merge {
   Places places_;
 };
 
-bool is_file(const DiskLayer& layer, const RecordedFile& file) {
-  return identity_of(layer.file) == file.identity;
-}
-
 }  // namespace
-
-Result<Places> places_of(const CommitRecord& record, const Disk& disk) {
-  const auto& layers = disk.layers;
-  Places places;
-  while (places.base + 1 < layers.size() && !is_file(layers[places.base], record.base)) {
-    ++places.base;
-  }
-  places.top = places.base + record.merged.size();
-  const auto overlay_is = [&](std::size_t position) {
-    return position < layers.size() && (!record.overlay || is_file(layers[position], *record.overlay));
-  };
-  places.switched = record.overlay && overlay_is(places.base + 1);
-  if (record.overlay && record.live && overlay_is(places.base + 2) &&
-      std::ranges::any_of(record.live->temporaries,
-                          [&](const RecordedFile& file) { return is_file(layers[places.base + 1], file); })) {
-    places.inserted = true;
-    places.top = places.base + 1;
-    return places;
-  }
-  bool as_recorded = places.switched || (overlay_is(places.top + 1) == record.overlay.has_value());
-  for (std::size_t i = 0; as_recorded && !places.switched && i < record.merged.size(); ++i) {
-    as_recorded = places.base + 1 + i < layers.size() && is_file(layers[places.base + 1 + i], record.merged[i]);
-  }
-  if (!as_recorded || !is_file(layers[places.base], record.base)) {
-    return std::unexpected(make_error(ErrorKind::refused, "its chain is not the one that a commit was begun on")
-                               .in(disk.name)
-                               .advise(fmt::format("finish that commit first, with the guest shut down: qchain commit "
-                                                   "--base '{}' --top '{}' '{}'",
-                                                   record.base.path, record.merged.back().path, disk.active().file)));
-  }
-  return places;
-}
-
-std::string state_of_chain(const CommitRecord& record) {
-  if (record.live && record.live->overlay) {
-    return fmt::format(
-        "the guest goes on in '{}', over the chain as it was: start it on that; the same command goes on",
-        record.live->overlay->path);
-  }
-  return record.live && record.live->engine == LiveEngine::clone && record.state >= CommitState::relinking
-             ? "the base is whole, and the guest reads the same; the same command again ends it"
-             : "the chain is as before; the same command again starts anew";
-}
 
 Result<void> make_durable(Machine& machine, const DiskLayer& layer) {
   QC_TRY(machine.flush(layer));
@@ -248,34 +203,6 @@ Result<void> make_durable(Machine& machine, const DiskLayer& layer) {
     return fail_errno(errno, "cannot write to stable storage", layer.file);
   }
   return {};
-}
-
-Error job_failed(const Context& context, const JobState& state) {
-  const bool is_full = state.reason.contains("No space left");
-  const std::string what = state.phase == Phase::cancelled ? "the commit was cancelled by somebody else"
-                                                           : "the commit failed: " + state.reason;
-  return make_error(is_full ? ErrorKind::no_space : ErrorKind::io, what)
-      .in(context.report.record.base.path)
-      .advise(is_full ? "make room and run the same command again; guest and chain are unharmed"
-                      : state_of_chain(context.report.record));
-}
-
-Error give_up(const Context& context, JobWatch& watch, Error error) {
-  const auto job = context.machine().job(watch.handle());
-  if (!job) {
-    return std::move(error).advise("the machine does not answer; its job may go on: run the same command again");
-  }
-  if (!*job) {
-    return error;
-  }
-  const bool is_late = error.os_error == ETIMEDOUT;
-  if (is_late && context.request.at_timeout == AtTimeout::report) {
-    return std::move(error).advise("the job goes on; the same command again goes on with it");
-  }
-  if (const auto cancelled = watch.cancel(); !cancelled) {
-    return std::move(error).advise("it could not be cancelled: " + describe(cancelled.error()));
-  }
-  return std::move(error).advise("cancelled; " + state_of_chain(context.report.record));
 }
 
 void close_files(const Context& context, const std::vector<std::string>& files) {

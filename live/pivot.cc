@@ -4,6 +4,8 @@
 
 #include "live/begin.h"
 #include "live/disk_chain.h"
+#include "live/failure.h"
+#include "live/job_watch.h"
 #include "live/merge.h"
 #include "live/overlay_file.h"
 #include "qcow/chain/reference.h"
