@@ -51,11 +51,7 @@ Action declare_check(CLI::App& app) {
   add_image(app, options->source);
   add_output(app, options->output);
   add_progress(app, options->progress);
-  add_force_share(app, options->source);
-  add_allow(app, options->source);
-  add_no_sandbox(app, options->source);
-  add_no_backing(app, options->source);
-  add_image_format(app, options->source);
+  add_reading(app, options->source);
   app.footer(
       "Counts the references to every cluster of every layer, as qemu-img check does,\n"
       "and looks at the chain as a whole. Only reads; qemu-img check -r repairs one\n"

@@ -37,11 +37,7 @@ Action declare_info(CLI::App& app) {
   add_image(app, options->source);
   add_output(app, options->output);
   app.add_flag("--verbose", options->verbose, "Say, too, what guards the system against this image");
-  add_force_share(app, options->source);
-  add_allow(app, options->source);
-  add_no_sandbox(app, options->source);
-  add_no_backing(app, options->source);
-  add_image_format(app, options->source);
+  add_reading(app, options->source);
   app.footer(
       "Example: the chain under a disk that a running guest has open\n"
       "  qchain info -U vm.qcow2");

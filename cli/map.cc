@@ -45,11 +45,7 @@ Action declare_map(CLI::App& app) {
   app.add_option("--svg", options->picture, "Draw the layers and the view, instead of printing it")
       ->option_text("FILE")
       ->excludes(output);
-  add_force_share(app, options->source);
-  add_allow(app, options->source);
-  add_no_sandbox(app, options->source);
-  add_no_backing(app, options->source);
-  add_image_format(app, options->source);
+  add_reading(app, options->source);
   app.footer(
       "Example: what the two layers above the base changed, and a drawing of it\n"
       "  qchain map --base 2 --top 3 vm.qcow2\n"

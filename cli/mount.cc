@@ -45,11 +45,7 @@ Action declare_mount(CLI::App& app) {
       ->option_text("OPTS")
       ->allow_extra_args(false);
   add_output(app, options->output);
-  add_force_share(app, options->source);
-  add_allow(app, options->source);
-  add_no_sandbox(app, options->source);
-  add_no_backing(app, options->source);
-  add_image_format(app, options->source);
+  add_reading(app, options->source);
   app.footer(
       "On a folder: disk.raw is the view, layers/N-NAME.raw the view up to each layer,\n"
       "partitions/N.raw each partition of disk.raw. Returns when the mount is usable.\n"

@@ -54,6 +54,14 @@ void add_image_format(CLI::App& app, SourceOptions& source, const char* flag) {
       ->check(CLI::IsMember({"raw", "qcow2"}));
 }
 
+void add_reading(CLI::App& app, SourceOptions& source) {
+  add_force_share(app, source);
+  add_allow(app, source);
+  add_no_sandbox(app, source);
+  add_no_backing(app, source);
+  add_image_format(app, source);
+}
+
 void add_slice(CLI::App& app, SourceOptions& source) {
   add_layer(app, "--base", source.base, "Lowest layer of the view, by file or index (bottom: 1)");
   add_layer(app, "--top", source.top, "Highest layer of the view; default: IMAGE");

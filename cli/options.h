@@ -39,6 +39,8 @@ void add_no_backing(CLI::App& app, SourceOptions& source);
 CLI::Option* add_folders(CLI::App& app, const char* flag, std::vector<std::string>& into, const char* help);
 /// `flag` is `--format`, or another spelling where a command means something else by that.
 void add_image_format(CLI::App& app, SourceOptions& source, const char* flag = "--format");
+/// All of the above but IMAGE and folders: for a command that only reads, and gives up its rights first.
+void add_reading(CLI::App& app, SourceOptions& source);
 void add_slice(CLI::App& app, SourceOptions& source);
 CLI::Option* add_output(CLI::App& app, OutputStyle& style);
 
