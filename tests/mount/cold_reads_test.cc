@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <thread>
 #include <vector>
@@ -92,6 +93,29 @@ TEST_F(ColdReadsTest, LeaveItToOthersOnceAReadHasFailed) {
   std::optional<bool> had_bytes;
   reads_->read(piece(0, block), [&had_bytes](std::optional<Bytes> bytes) { had_bytes = bytes.has_value(); });
   EXPECT_EQ(had_bytes, false) << "at once, in this thread";
+}
+
+TEST_F(ColdReadsTest, AnswerWhatFailedWhenAllOthersAreAnswered) {
+  constexpr int count = 20;
+  constexpr int failing = 7;
+  std::promise<void> begun;
+  std::promise<void> all_asked;
+  std::vector<int> order;  // of answers, all by the same thread: it waits in the first until all are asked
+  reads_->read(piece(0, block),
+               [&order, &begun, asked = all_asked.get_future()](std::optional<Bytes> /*bytes*/) mutable {
+                 begun.set_value();
+                 asked.wait_for(std::chrono::seconds(20));
+                 order.push_back(0);
+               });
+  begun.get_future().wait();
+  for (int i = 1; i < count; ++i) {
+    const std::uint64_t offset = i == failing ? content_.size() : static_cast<std::uint64_t>(i) * block;
+    reads_->read(piece(offset, block), [&order, i](std::optional<Bytes> /*bytes*/) { order.push_back(i); });
+  }
+  all_asked.set_value();
+  reads_.reset();
+  ASSERT_EQ(order.size(), count);
+  EXPECT_EQ(order.back(), failing);
 }
 
 TEST_F(ColdReadsTest, EndAtOnceWhereNothingWasAsked) {
