@@ -33,8 +33,10 @@ Result<ExitStatus> check(const CheckCommandOptions& options, Io& io) {
   QC_TRY(confine(options.source, io, {.duty = sandbox::Duty::read}));
   {
     Progress progress(io, options.progress, "Check");
-    LayersProgress bar(opened.chain, progress);
-    QC_TRY(check_metadata(opened, {.progress = bar.of_layer(), .stop = interrupts.token()}, result));
+    const CheckOptions how{
+        .progress = [&progress](std::uint64_t done, std::uint64_t total) { progress.update(done, total); },
+        .stop = interrupts.token()};
+    QC_TRY(check_metadata(opened, how, result));
   }
   if (options.output == OutputStyle::json) {
     print_check_json(io.out, result);

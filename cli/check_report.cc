@@ -123,19 +123,4 @@ void print_check_json(std::ostream& out, const ChainCheck& check) {
   print_json(out, json);
 }
 
-LayersProgress::LayersProgress(const Chain& chain, Progress& progress) : progress_(progress) {
-  for (std::size_t i = 0; i < chain.depth(); ++i) {
-    const format::Header* header = chain.layer(i).image->header();
-    total_ += header != nullptr ? header->l1_entries : 0;
-  }
-}
-
-std::function<void(std::uint64_t, std::uint64_t)> LayersProgress::of_layer() {
-  return [this](std::uint64_t done, std::uint64_t total) {
-    // An image of very many clusters is gone through again: that does not count.
-    progress_.update(std::min(before_ + done, total_), total_);
-    before_ += done == total ? total : 0;
-  };
-}
-
 }  // namespace qchain::cli

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "qcow/commit/find_record.h"
 #include "qcow/commit/siblings.h"
@@ -91,6 +92,45 @@ void check_siblings(const Chain& chain, const AllowedFolders& allowed, std::vect
   }
 }
 
+/// Says of the layers one after the other how far they are together. Outlives the checks that it gives options for.
+class ProgressOfAll {
+ public:
+  ProgressOfAll(const Chain& chain, const CheckOptions& options) : options_(options) {
+    for (std::size_t i = 0; i < chain.depth(); ++i) {
+      total_ = sum(total_, chain.layer(i).image->header() != nullptr ? chain.layer(i).image->size() : 0);
+    }
+  }
+
+  [[nodiscard]] CheckOptions of_next(const Image& image) {
+    before_ = sum(before_, std::exchange(size_, image.size()));
+    CheckOptions options = options_;
+    if (options_.progress) {
+      options.progress = [this](std::uint64_t done, std::uint64_t) {
+        done_ = std::max(done_, sum(before_, done));  // an image of very many clusters is gone through again
+        options_.progress(std::min(done_, total_), total_);
+      };
+    }
+    return options;
+  }
+
+  /// The last of them may be cut off.
+  void finish() const {
+    if (options_.progress) {
+      options_.progress(total_, total_);
+    }
+  }
+
+ private:
+  /// Of sizes just below 2^63 there may be many.
+  static std::uint64_t sum(std::uint64_t a, std::uint64_t b) noexcept { return a + std::min(b, UINT64_MAX - a); }
+
+  const CheckOptions& options_;
+  std::uint64_t total_ = 0;
+  std::uint64_t before_ = 0;  ///< of the layers that are done
+  std::uint64_t size_ = 0;    ///< of the one at hand
+  std::uint64_t done_ = 0;
+};
+
 }  // namespace
 
 bool ChainCheck::damaged() const {
@@ -121,12 +161,14 @@ ChainCheck check_surroundings(const PartialChain& opened, const AllowedFolders& 
 }
 
 Result<void> check_metadata(const PartialChain& opened, const CheckOptions& options, ChainCheck& check) {
+  ProgressOfAll progress(opened.chain, options);
   for (LayerCheck& layer : check.layers) {
     const Image& image = *opened.chain.layer(layer.index - 1).image;
     if (image.header() != nullptr) {
-      layer.metadata = QC_TRY_IN(layer.file, check_image(image, options));
+      layer.metadata = QC_TRY_IN(layer.file, check_image(image, progress.of_next(image)));
     }
   }
+  progress.finish();
   return {};
 }
 

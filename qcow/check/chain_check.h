@@ -33,8 +33,8 @@ struct ChainCheck {
 /// All that needs a file to be opened, and none that is elsewhere than `allowed` says; reads only.
 [[nodiscard]] ChainCheck check_surroundings(const PartialChain& opened, const AllowedFolders& allowed = {});
 
-/// Adds what each layer's own metadata say. Opens nothing. Progress is that of the layer at hand. Errors: interrupted,
-/// io.
+/// Adds what each layer's own metadata say. Opens nothing. Progress is in guest bytes of all qcow2 layers together.
+/// Errors: interrupted, io.
 [[nodiscard]] Result<void> check_metadata(const PartialChain& opened, const CheckOptions& options, ChainCheck& check);
 
 }  // namespace qchain

@@ -34,7 +34,7 @@ struct ImageCheck {
 };
 
 struct CheckOptions {
-  std::function<void(std::uint64_t done, std::uint64_t total)> progress;  ///< L1 entries; may be empty
+  std::function<void(std::uint64_t done, std::uint64_t total)> progress;  ///< guest bytes; may be empty
   std::stop_token stop;
   std::size_t counter_pages = std::size_t{256} << 10;  ///< memory for counting: about 330 bytes each, 64 clusters
 };

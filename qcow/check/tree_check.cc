@@ -42,6 +42,12 @@ std::uint64_t TreeCheck::entries_there(std::uint64_t offset) const noexcept {
   return size > offset ? (size - offset + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t) : 0;
 }
 
+/// A table's last entries may lie past what fits into 64 bits: nobody has a disk there.
+std::uint64_t TreeCheck::guest_offset_of(std::uint64_t l1_entry) const noexcept {
+  const std::uint64_t span = header_.l1_entry_span();
+  return l1_entry <= format::max_virtual_size / span ? l1_entry * span : format::max_virtual_size;
+}
+
 Result<void> TreeCheck::walk(L1Place place, TreeOf whose) {
   whose_ = whose;
   census_.count({place.offset, place.entries * sizeof(std::uint64_t)}, ClusterUse::structure, "L1 table");
@@ -59,14 +65,10 @@ Result<void> TreeCheck::walk(L1Place place, TreeOf whose) {
       if (options_.stop.stop_requested()) {
         return fail(ErrorKind::interrupted, "check interrupted");
       }
-      // A table's last entries may lie past what fits into 64 bits of guest: nobody has a disk there.
-      const std::uint64_t index = first + i;
-      const std::uint64_t span = header_.l1_entry_span();
-      const std::uint64_t guest = index <= format::max_virtual_size / span ? index * span : format::max_virtual_size;
-      walk_entry(load_be<std::uint64_t>(part, i * sizeof(std::uint64_t)), guest);
+      walk_entry(load_be<std::uint64_t>(part, i * sizeof(std::uint64_t)), guest_offset_of(first + i));
     }
     if (options_.progress && whose == TreeOf::active_state) {
-      options_.progress(first + count, entries);
+      options_.progress(std::min(guest_offset_of(first + count), header_.virtual_size), header_.virtual_size);
     }
   }
   find_missing_entries(place);

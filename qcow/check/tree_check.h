@@ -48,6 +48,7 @@ class TreeCheck {
 
   [[nodiscard]] std::uint64_t entries_there(std::uint64_t offset) const noexcept;
   void find_missing_entries(L1Place place);
+  [[nodiscard]] std::uint64_t guest_offset_of(std::uint64_t l1_entry) const noexcept;
   void walk_entry(std::uint64_t raw, std::uint64_t guest);
   void walk_table(std::uint64_t offset, std::uint64_t guest);
   [[nodiscard]] Type type_of(const Entry& entry) const noexcept;

@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 #include "tests/support/files.h"
 #include "tests/support/qcow2_places.h"
@@ -52,6 +55,28 @@ TEST_F(ChainCheckTest, SoundChain) {
     EXPECT_THAT(layer.about_chain, IsEmpty()) << layer.file;
   }
   EXPECT_FALSE(found.layers[2].metadata);
+}
+
+TEST_F(ChainCheckTest, TellsHowManyGuestBytesOfAllLayersAreDone) {
+  constexpr std::uint64_t size = 512 << 20;
+  for (const auto& [image, backing] : {std::pair("a.qcow2", "base.raw"), std::pair("b.qcow2", "a.qcow2")}) {
+    create_qcow2(folder_ / image, {.options = "cluster_size=512",  // the more L1 entries
+                                   .backing = backing,
+                                   .backing_format = fs::path(backing).extension().string().substr(1),
+                                   .size = size});
+  }
+  FileGate gate(Locking::shared_read);
+  const PartialChain opened = Chain::open_what_can_be(folder_ / "b.qcow2", gate).value();
+  ChainCheck found = check_surroundings(opened);
+  std::vector<std::uint64_t> done;
+  const auto note = [&done](std::uint64_t now, std::uint64_t total) {
+    done.push_back(now);
+    EXPECT_EQ(total, 2 * size);
+  };
+  ASSERT_TRUE(check_metadata(opened, {.progress = note, .stop = {}, .counter_pages = 2}, found));
+  ASSERT_THAT(done, Contains(size));
+  EXPECT_EQ(done.back(), 2 * size);
+  EXPECT_TRUE(std::ranges::is_sorted(done)) << "also where the counters don't fit, and all is gone through again";
 }
 
 TEST_F(ChainCheckTest, MissingBackingFileIsDamage) {
