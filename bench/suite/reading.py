@@ -32,11 +32,13 @@ def files_of(peer: Peer, chain: Chain) -> list:
 
 
 def prepare(peer: Peer, chain: Chain, state: State) -> None:
+    copies = 1  # of the disk that will come into memory: of the view
     if state is State.COLD:
         forget(chain.files + ([chain.flat] if chain.flat else []))
+        copies += 1  # and of the files
     else:
         remember(files_of(peer, chain))  # what is cached already stays: reading all anew would take most of the time
-    pre_touch(chain.size + 256 * MIB)
+    pre_touch(copies * chain.size + 256 * MIB)
 
 
 def _forget_view(served: Served) -> None:
