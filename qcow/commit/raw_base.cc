@@ -8,6 +8,35 @@
 
 namespace qchain {
 
+namespace {
+
+/// So many, all over the disk, show what the base is like.
+constexpr std::size_t looked_at_first = 64;
+
+/// Runs that lie beside each other in the guest's disk; those that lie alone are left out.
+using Neighbours = std::span<const SharedRun>;
+
+std::vector<Neighbours> neighbours_among(std::span<const SharedRun> runs) {
+  std::vector<Neighbours> found;
+  for (std::size_t first = 0; first < runs.size();) {
+    std::size_t end = first + 1;
+    while (end < runs.size() && runs[end].guest.start == runs[end - 1].guest.end()) {
+      ++end;
+    }
+    if (end - first > 1) {
+      found.push_back(runs.subspan(first, end - first));
+    }
+    first = end;
+  }
+  return found;
+}
+
+Range range_of(Neighbours runs) {
+  return range_between(runs.front().guest.start, runs.back().guest.end());
+}
+
+}  // namespace
+
 std::uint64_t RawBase::size() const noexcept {
   return align_up(storage_->size(), format::sector);
 }
@@ -37,20 +66,25 @@ Result<CloneAnswer> RawBase::clone(const Storage& source, std::uint64_t source_o
   return storage_->clone(source, source_offset, guest);
 }
 
+bool RawBase::is_in_fewer_pieces_than(Neighbours runs) const {
+  return storage_->pieces_in(range_of(runs)).value_or(1) < runs.size();
+}
+
 /// One hole for neighbours together: to put blocks in the place of others costs the file system two to three times as
 /// much as to put them in a hole. That gains nothing for a run alone, nor where the base is in as many pieces as the
-/// runs: these may even be the very blocks, shared by a run that was cut off.
+/// runs: these may even be the very blocks, shared by a run that was cut off. To share those again costs no more than
+/// to count the pieces, so some are looked at first.
 Result<void> RawBase::make_room(std::span<const SharedRun> runs) {
-  for (std::size_t first = 0; first < runs.size();) {
-    std::size_t end = first + 1;
-    while (end < runs.size() && runs[end].guest.start == runs[end - 1].guest.end()) {
-      ++end;
+  const std::vector<Neighbours> all = neighbours_among(runs);
+  const std::size_t step = std::max<std::size_t>(all.size() / looked_at_first, 1);
+  bool gains = false;
+  for (std::size_t i = 0; i < all.size() && !gains; i += step) {
+    gains = is_in_fewer_pieces_than(all[i]);
+  }
+  for (std::size_t i = 0; i < all.size() && gains; ++i) {
+    if (is_in_fewer_pieces_than(all[i])) {
+      QC_TRY(zero(range_of(all[i])));
     }
-    const Range together = range_between(runs[first].guest.start, runs[end - 1].guest.end());
-    if (storage_->pieces_in(together).value_or(1) < end - first) {
-      QC_TRY(zero(together));
-    }
-    first = end;
   }
   return {};
 }

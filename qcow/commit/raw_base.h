@@ -25,6 +25,7 @@ class RawBase final : public BaseWriter {
 
  private:
   void forget_cached(std::span<const SharedRun> runs);
+  [[nodiscard]] bool is_in_fewer_pieces_than(std::span<const SharedRun> runs) const;
   [[nodiscard]] Result<void> make_room(std::span<const SharedRun> runs);
 
   SharedWritable storage_;
