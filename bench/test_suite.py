@@ -18,7 +18,8 @@ from suite.memory import cached_of
 from suite.options import parse
 from suite.peers import readers_for
 from suite.processes import Failed
-from suite.report import Result, markdown
+from suite.publish import publish
+from suite.report import Result, markdown, save
 
 
 def row(ours, peer, higher_is_better=True, floor=2.0, aim=4.0, **how):
@@ -157,6 +158,42 @@ class Output(unittest.TestCase):
         self.assertEqual([name for _, _, name in places], names)
         self.assertTrue(all(int(x) + 6.6 * len(name) < 860 for x, _, name in places))
         self.assertEqual(len({(x, y) for x, y, _ in places}), len(names))
+
+
+class Published(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        (self.root / "docs").mkdir()
+        self.page, self.readme = self.root / "docs/performance-results.md", self.root / "README.md"
+        self.page.write_text("")
+        self.readme.write_text("before\n<!-- bench:headline -->\n<!-- /bench -->\nbehind\n")
+
+    def publish(self, group: str, name: str, size: str, value: float):
+        measured = Row(name, "MiB/s", [Target(2, 4, ("peer",))],
+                       series={"qchain": Series([Sample(value)]), "peer": Series([Sample(1)])})
+        with tempfile.TemporaryDirectory() as out, redirect_stderr(StringIO()):
+            save(Result(group, group, [measured], {"date": "today", "commit": "abc"}, {"load": "1", "size": size}),
+                 Path(out))
+            publish(Path(out), self.root)
+
+    def test_what_is_not_measured_now_stays_in_the_order_of_groups_and_sizes(self):
+        self.publish("verify", "verify a chain against a raw file, cached", "1 GiB", 5)
+        self.publish("mount", "sequential 1 MiB, read again", "4 GiB", 6)
+        self.publish("mount", "sequential 1 MiB, read again", "1 GiB", 7)
+        self.publish("mount", "sequential 1 MiB, read again", "4 GiB", 8)
+        self.assertEqual(re.findall(r"^## (.*)$", self.page.read_text(), re.MULTILINE),
+                         ["mount; disks of 1 GiB", "mount; disks of 4 GiB", "verify; disks of 1 GiB"])
+        self.assertEqual(re.findall(r"MiB/s \| (\d)\.00 \(", self.page.read_text()), ["7", "8", "5"])
+
+    def test_the_readme_keeps_its_text_and_other_groups_lines(self):
+        self.publish("mount", "sequential 1 MiB, read again", "4 GiB", 6)
+        self.publish("verify", "verify a chain against a raw file, cached", "1 GiB", 5)
+        text = self.readme.read_text()
+        self.assertTrue(text.startswith("before\n") and text.endswith("behind\n"))
+        self.assertIn("| sequential 1 MiB, read again | 6.00 MiB/s | 1.00 MiB/s | 6.00 | aim met |", text)
+        self.assertIn("| verify a chain against a raw file, cached | 5.00 MiB/s |", text)
 
 
 if __name__ == "__main__":

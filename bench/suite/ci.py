@@ -21,7 +21,7 @@ from suite.reading import State
 from suite.report import number, spread
 
 LENIENT = 1 / 5  # of a floor: a noisy machine stays above it, and what is done one byte or cluster at a time does not
-# Of verify's: that floor is out of reach with two CPUs, and a fifth of it is within the noise.
+# Of verify's: for a disk as small as here a fifth of it is within the noise.
 VERY_LENIENT = 1 / 8
 EXACT = 1  # for what is counted, not timed
 BUDGET = 55  # seconds after which nothing more is begun

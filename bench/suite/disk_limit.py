@@ -1,4 +1,4 @@
-"""What the disk itself gives to a program that moves bytes as a commit has to, and does nothing else."""
+"""What the disk itself gives to a program that reads or moves bytes as qchain has to, and does nothing else."""
 
 from __future__ import annotations
 
@@ -13,6 +13,19 @@ from suite.processes import Failed, run
 
 NAME = "disk's limit (fio)"
 DEPTH = 32
+
+
+def cold_limit(chain: Chain) -> Sample:
+    """As many bytes as the disk has, from the chain's files, a cluster at a time in random order and past the page
+    cache."""
+    forget(chain.files)
+    said = run("fio", "--output-format=json", "--name=read", "--readonly", "--rw=randread", f"--bs={CLUSTER}",
+               f"--filename={':'.join(str(file) for file in chain.files)}", f"--io_size={chain.size}", "--randseed=7",
+               "--direct=1", "--ioengine=io_uring", f"--iodepth={DEPTH}", "--thread")
+    reader = json.loads(said)["jobs"][0]["read"]
+    if abs(reader["io_bytes"] - chain.size) > MIB:
+        raise Failed(f"fio: read {reader['io_bytes']} bytes instead of {chain.size}")
+    return Sample(chain.size / MIB / (reader["runtime"] / 1000))
 
 
 @contextmanager

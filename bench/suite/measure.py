@@ -110,6 +110,8 @@ def verdict(row: Row, target: Target) -> str:
     ratio = row.ratio(target)
     if ratio is None:
         return "not measured"
+    if target.floor is None and target.aim is None:
+        return "no target"
     if target.floor is not None and ratio < target.floor:
         return f"floor missed by {1 - ratio / target.floor:.0%}"
     if target.aim is not None and ratio < target.aim:

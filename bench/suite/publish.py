@@ -12,26 +12,29 @@ from suite.peers import Native
 from suite.processes import Failed
 from suite.report import Result, load, markdown, number, table
 
-CHARTS = {"mount": "Reading through the mount (longer is better)",
-          "move": "Commit and copy", "depth": "The same content in more and more layers"}
+LONGER = "longer is better, each test has its own scale"
+CHARTS = {"mount": f"Reading through the mount ({LONGER})", "move": f"Commit and copy ({LONGER})",
+          "depth": f"The same content in more and more layers ({LONGER})"}
 HEADLINE = {"mount": ["sequential 1 MiB, all cold", "sequential 1 MiB, layers cached", "sequential 1 MiB, read again",
-                      "random 4 KiB, 1 reader, layers cached", "random 4 KiB, depth 32, layers cached"],
+                      "random 4 KiB, 1 reader, layers cached", "random 4 KiB, 4 readers, layers cached",
+                      "random 4 KiB, depth 32, layers cached", "random 4 KiB, depth 32, cold"],
             "move": ["commit of 3 layers, cold, flushed", "commit of 3 layers, layers in memory, flushed",
-                     "copy to a raw file, cold, flushed"],
-            "verify": ["verify a chain against a raw file, cached"]}
+                     "commit with --verify, against qemu-img without", "copy to a raw file, cold, flushed"],
+            "verify": ["verify a chain against a raw file, cached"],
+            "reflink": ["commit on XFS with reflink, extents in memory", "the same commit again, on XFS with reflink"]}
 HEADLINE_COLUMNS = ["", "qchain", "best of QEMU", "times better", "target"]
 HEAD = ["# Results", "Written by `bench/run --publish`.",
-        "A figure is the median of the rounds, with the least and the most; what it means is said in "
-        "[performance.md](performance.md). Floors and aims are what the project set itself."]
-MEASURED_BY = re.compile(r"^`bench/run (\w+)`", re.MULTILINE)
+        "A figure is the median of the rounds (where it is said, the best), with the least and the most; what it means is "
+        "said in [performance.md](performance.md). Floors and aims are what the project set itself."]
+MEASURED_BY = re.compile(r"^`bench/run (\w+)`:.*? size ([\d.]+) GiB", re.MULTILINE)
 BLOCK = re.compile(r"(<!-- bench:headline -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
 def publish(folder: Path, root: Path) -> None:
-    """docs/performance-results.md, docs/bench-*.svg and the block in README.md, of the groups that `folder` holds; what
-    was published of others stays."""
-    there = [folder / f"{group.name}.json" for group in GROUPS]
-    results = [load(path) for path in there if path.exists()]
+    """docs/performance-results.md, docs/bench-*.svg and the block in README.md, of the groups and sizes that `folder`
+    holds; what was published of others stays. Of a group that is there in two sizes, charts and README show the larger
+    disks."""
+    results = sorted((load(path) for path in folder.glob("*.json")), key=_place)
     if not results:
         raise Failed(f"{folder} holds no results: run bench/run first")
     page = root / "docs/performance-results.md"
@@ -47,11 +50,20 @@ def publish(folder: Path, root: Path) -> None:
 
 
 def _sections(page: str, results: list[Result]) -> list[str]:
-    """A section for each group, of the newest results or as it is on the page."""
-    known = {found[1]: section.strip() for section in re.split(r"^(?=## )", page, flags=re.MULTILINE)
-             if (found := MEASURED_BY.search(section))}
-    known |= {result.group: markdown([result]) for result in results}
-    return [known[group.name] for group in GROUPS if group.name in known]
+    """A section for each group and size, of the newest results or as it is on the page."""
+    known = {(_rank(found[1]), float(found[2])): section.strip()
+             for section in re.split(r"^(?=## )", page, flags=re.MULTILINE) if (found := MEASURED_BY.search(section))}
+    known |= {_place(result): markdown([result]) for result in results}
+    return [known[place] for place in sorted(known)]
+
+
+def _rank(group: str) -> int:
+    return [known.name for known in GROUPS].index(group)
+
+
+def _place(result: Result) -> tuple[int, float]:
+    """In the order of the groups, and then of the sizes."""
+    return _rank(result.group), float(result.size.split()[0])
 
 
 def _is_drawn(row: Row) -> bool:

@@ -19,16 +19,22 @@ class Result:
     facts: dict[str, str]
     conditions: dict[str, str]
 
+    @property
+    def size(self) -> str:
+        """Of the disks."""
+        return self.conditions["size"]
+
     def as_json(self) -> dict:
         return {"group": self.group, "title": self.title, "facts": self.facts, "conditions": self.conditions,
                 "rows": [row.as_json() for row in self.rows]}
 
 
 def save(result: Result, folder: Path) -> None:
-    """One JSON and one Markdown file for a group; the next run of the same group replaces them."""
+    """One JSON and one Markdown file for a group and size of disks; the next run of the same replaces them."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{result.group}.json").write_text(json.dumps(result.as_json(), indent=1) + "\n")
-    (folder / f"{result.group}.md").write_text(markdown([result]) + "\n")
+    name = f"{result.group}-{result.size.replace(' ', '')}"
+    (folder / f"{name}.json").write_text(json.dumps(result.as_json(), indent=1) + "\n")
+    (folder / f"{name}.md").write_text(markdown([result]) + "\n")
 
 
 def load(path: Path) -> Result:
@@ -92,7 +98,7 @@ def costs(rows: list[Row]) -> str:
 
 
 def times(value: float | None) -> str:
-    return "" if value is None else f"{value:.2g}"
+    return "" if value is None else f"{value:.3g}"
 
 
 def targets(rows: list[Row]) -> str:
@@ -110,7 +116,7 @@ def targets(rows: list[Row]) -> str:
 def markdown(results: list[Result]) -> str:
     parts = []
     for result in results:
-        parts.append(f"## {result.title}")
+        parts.append(f"## {result.title}; disks of {result.size}")
         parts.append(f"`bench/run {result.group}`: " + ", ".join(
             f"{key} {value}" for key, value in result.conditions.items()) + "; " + result.facts["date"] + ", commit "
             + result.facts["commit"] + ".")
