@@ -31,16 +31,22 @@ Result<void> GatheredCopy::copy_all() {
   return read_in_file_order(view_, std::exchange(pieces_, {}), sink, how_);
 }
 
-/// By several threads at once.
+/// By several threads at once, but they write one after the other: a file takes one writer at a time, and the kernel
+/// has those that wait for their turn use up a processor.
 Result<void> GatheredCopy::take(std::span<const GuestPiece> pieces) {
+  std::vector<std::vector<Range>> stored;
   for (const auto& [guest, bytes] : pieces) {
-    QC_TRY(take(guest, bytes));
+    stored.push_back(nonzero_ranges(guest, bytes));
+  }
+  const std::scoped_lock turn(writing_);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    QC_TRY(write(pieces[i], stored[i]));
   }
   return {};
 }
 
-Result<void> GatheredCopy::take(Range guest, Bytes bytes) {
-  const std::vector<Range> stored = nonzero_ranges(guest, bytes);
+Result<void> GatheredCopy::write(const GuestPiece& piece, const std::vector<Range>& stored) {
+  const auto& [guest, bytes] = piece;
   std::uint64_t written = 0;
   for (const Range& range : stored) {
     const Placement place = QC_TRY(writer_.place(range));

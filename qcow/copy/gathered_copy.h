@@ -1,7 +1,9 @@
 #pragma once
 
-#include <atomic>
+#include <cstdint>
 #include <functional>
+#include <mutex>
+#include <vector>
 
 #include "qcow/bulk/file_order.h"
 #include "qcow/copy/chunk_mover.h"
@@ -26,15 +28,16 @@ class GatheredCopy {
  private:
   [[nodiscard]] Result<void> copy_all();
   [[nodiscard]] Result<void> take(std::span<const GuestPiece> pieces);
-  [[nodiscard]] Result<void> take(Range guest, Bytes bytes);
+  [[nodiscard]] Result<void> write(const GuestPiece& piece, const std::vector<Range>& stored);
 
   const View& view_;
   ImageWriter& writer_;
   Moved moved_;
   FileOrderOptions how_;
   Extents pieces_;
-  std::atomic<std::uint64_t> copied_{0};
-  std::atomic<std::uint64_t> zero_{0};
+  std::mutex writing_;  ///< guards what follows, and the writing
+  std::uint64_t copied_ = 0;
+  std::uint64_t zero_ = 0;
 };
 
 }  // namespace qchain
