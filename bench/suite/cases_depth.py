@@ -22,7 +22,8 @@ def name_of(depth: int) -> str:
 
 
 def depth(context: Context) -> list[Row]:
-    chains = {n: context.chain(f"depth-{n}", partial(same_content, size=context.size, depth=n)) for n in DEPTHS}
+    chains = {name_of(n): context.chain(f"depth-{n}", partial(same_content, size=context.size, depth=n))
+              for n in DEPTHS}
     cpu = min(os.sched_getaffinity(0))  # one for both, as in `mount`: else the scheduler's choice decides
     client = Random4k(seconds=context.seconds, cpus=str(cpu))
     rows = [reading_row(context, chains, Row("sequential 1 MiB, index built", "MiB/s", no_worse_than_one()),
@@ -30,8 +31,9 @@ def depth(context: Context) -> list[Row]:
             reading_row(context, chains, Row("random 4 KiB, 1 reader, index built", "IOPS", no_worse_than_one(),
                                              use_best=True, note="client and daemon on one CPU; best rounds"),
                         client, cpus={cpu}),
-            first_reading(context, chains),
-            memory_row(context, chains[DEPTHS[-1]])]
+            reading_row(context, chains, Row("sequential 1 MiB, first reading, layers cached", "MiB/s"), sequential,
+                        indexed=False),
+            memory_row(context, chains[name_of(DEPTHS[-1])])]
     for chain in chains.values():
         context.drop(chain)
     return rows + [whole_index(context)]
@@ -41,25 +43,15 @@ def no_worse_than_one() -> list[Target]:
     return [Target(0.9, None, (name_of(1),), subject=name_of(n)) for n in DEPTHS[1:]]
 
 
-def reading_row(context: Context, chains: dict[int, Chain], row: Row, client, **how) -> Row:
-    """The index is built, the layers are cached: only the reading itself is left."""
+def reading_row(context: Context, chains: dict[str, Chain], row: Row, client, indexed: bool = True, **how) -> Row:
+    """The layers are cached. `indexed`: the index is built, so that only the reading itself is left."""
     figure = Reading.per_second if row.unit == "IOPS" else Reading.rate
     contenders = {
-        name_of(n): partial(timed_read, context, Qchain(context.qchain), chain, State.CACHED, client, value=figure,
-                            indexed=True, **how)
-        for n, chain in chains.items()
+        name: partial(timed_read, context, Qchain(context.qchain), chain, State.CACHED, client, value=figure,
+                      indexed=indexed, **how)
+        for name, chain in chains.items()
     }
     return context.race(row, contenders)
-
-
-def first_reading(context: Context, chains: dict[int, Chain]) -> Row:
-    """The same with the building of the index in it."""
-    contenders = {
-        name_of(n): partial(timed_read, context, Qchain(context.qchain), chain, State.CACHED, sequential,
-                            value=Reading.rate)
-        for n, chain in chains.items()
-    }
-    return context.race(Row("sequential 1 MiB, first reading, layers cached", "MiB/s"), contenders)
 
 
 def memory_row(context: Context, chain: Chain) -> Row:

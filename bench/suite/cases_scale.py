@@ -31,24 +31,25 @@ def scale(context: Context) -> list[Row]:
     chain = huge_chain(context)
     note = f"{LAYERS * PIECES} clusters of data, each at a random place; layers cached"
     rows = []
-    rows += _time_and_memory(context, "open: qchain info", note, {
-        "qchain": partial(_command, chain, [context.qchain, "info", "--output=json"]),
-        QEMU_INFO: partial(_command, chain, [*QEMU_INFO.split(), "--output=json"])})
+    rows += time_and_memory(context, "open: qchain info", note, {
+        "qchain": partial(timed_command, chain, [context.qchain, "info", "--output=json"]),
+        QEMU_INFO: partial(timed_command, chain, [*QEMU_INFO.split(), "--output=json"])})
     for name, words in (("map all: qchain map", ["map"]),
                         ("plan of merging all into the lowest layer: qchain commit --dry-run", ["commit", "--dry-run"])):
-        rows += _time_and_memory(context, name, note, {
-            "qchain": partial(_command, chain, [context.qchain, *words, "--output=json"])})
+        rows += time_and_memory(context, name, note, {
+            "qchain": partial(timed_command, chain, [context.qchain, *words, "--output=json"])})
     ours, qemus = Qchain(context.qchain), StorageDaemon()
     for name, use, peers in (("mount, until it answers", _nothing, (ours, qemus)),
                              (f"{READS} reads at random places", _read_random, (ours, qemus)),
                              ("walk of it by SEEK_DATA and SEEK_HOLE", _walk, (ours,))):
-        rows += _time_and_memory(context, name, note, {
+        rows += time_and_memory(context, name, note, {
             peer.name: partial(_served, context, peer, chain, use) for peer in peers})
     context.drop(chain)
     return rows
 
 
-def _time_and_memory(context: Context, name: str, note: str, contenders: dict[str, Callable]) -> list[Row]:
+def time_and_memory(context: Context, name: str, note: str, contenders: dict[str, Callable]) -> list[Row]:
+    """What contenders take, in two rows."""
     spent = context.race(Row(name, "s", higher_is_better=False, note=note), contenders)
     memory = Row(f"peak memory: {name}", "MiB", higher_is_better=False)
     for who, series in spent.series.items():
@@ -62,7 +63,8 @@ def _prepare(chain: Chain) -> None:
     remember(chain.files)
 
 
-def _command(chain: Chain, words: list) -> Sample:
+def timed_command(chain: Chain, words: list) -> Sample:
+    """A command on the active image, the layers cached."""
     _prepare(chain)
     cost = timed(*words, chain.active)
     return Sample(cost.seconds, rss=cost.rss)

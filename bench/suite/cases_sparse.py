@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from suite.cases_mount import QSD
+from suite.cases_mount import QSD, cpu_row, read_race
 from suite.chains import Chain, flatten, sparse
 from suite.context import Context
 from suite.measure import GIB, MIB, Row, Sample, Series, Target
 from suite.memory import cached_of
 from suite.peers import Native, Peer, Qchain, QemuNbd, StorageDaemon, readers_for
 from suite.processes import Cost, timed, timed_tar
+from suite.readers import sequential
 from suite.reading import State, prepare
 
 MORE = 1.25  # times the data: what the kernel reads ahead into holes, and blocks of metadata
@@ -66,10 +67,24 @@ def sparseness(context: Context) -> list[Row]:
     peers = [usual, Qchain(context.qchain, LITTLE_READ_AHEAD), *others]
     out = context.folder / "copied.raw"
     try:
-        return [row for program in programs(chain) for row in _rows(context, program, chain, peers, out)]
+        return _reading_rows(context, chain, [usual, *others]) + [
+            row for program in programs(chain) for row in _rows(context, program, chain, peers, out)]
     finally:
         out.unlink(missing_ok=True)
         context.drop(chain)
+
+
+def _reading_rows(context: Context, chain: Chain, peers: list[Peer]) -> list[Row]:
+    """All of it read, by who knows nothing of holes."""
+    ways = (("holes and data, sequential 1 MiB", sequential), ("holes and data, O_DIRECT 1 MiB",
+                                                              partial(sequential, direct=True)))
+    rows = [read_race(context, Row(name, "MiB/s", [Target(None, None, QSD)], note=_content(chain)), chain, peers,
+                      State.CACHED, client) for name, client in ways]
+    return rows + [cpu_row(row) for row in rows]
+
+
+def _content(chain: Chain) -> str:
+    return f"{chain.moved / MIB:.0f} MiB of data in {chain.size / MIB:.0f}"
 
 
 def _rows(context: Context, program: Program, chain: Chain, peers: list[Peer], out: Path) -> list[Row]:
@@ -94,7 +109,7 @@ def _rows(context: Context, program: Program, chain: Chain, peers: list[Peer], o
         row.series.setdefault(peer.name, Series()).samples.append(Sample(count / chain.moved))
 
     row = Row(program.name, "s", [Target(None, None, QSD)], higher_is_better=False,
-              note=f"{chain.moved / MIB:.0f} MiB of data in {chain.size / MIB:.0f}")
+              note=_content(chain))
     context.race(row, {peer.name: partial(once, peer) for peer in peers})
     return [row, *([stored] if program.copies else []), asked]
 

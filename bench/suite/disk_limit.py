@@ -28,6 +28,22 @@ def cold_limit(chain: Chain) -> Sample:
     return Sample(chain.size / MIB / (reader["runtime"] / 1000))
 
 
+def compare_limit(chain: Chain) -> Sample:
+    """Each byte of the disk twice: the flat file from front to back, and meanwhile as many bytes from the chain's files,
+    a cluster at a time in random order; past the page cache."""
+    forget([*chain.files, chain.flat])
+    common = ["--direct=1", "--ioengine=io_uring", f"--iodepth={DEPTH}", "--thread", "--readonly",
+              f"--io_size={chain.size}"]
+    said = run("fio", "--output-format=json",
+               "--name=flat", f"--filename={chain.flat}", "--rw=read", "--bs=1M", *common,
+               "--name=layers", f"--filename={':'.join(str(file) for file in chain.files)}", "--rw=randread",
+               f"--bs={CLUSTER}", "--randseed=7", *common)
+    jobs = [job["read"] for job in json.loads(said)["jobs"]]
+    if any(abs(job["io_bytes"] - chain.size) > MIB for job in jobs):
+        raise Failed(f"fio: read {[job['io_bytes'] for job in jobs]} bytes instead of {chain.size} twice")
+    return Sample(chain.size / MIB / (max(job["runtime"] for job in jobs) / 1000))
+
+
 @contextmanager
 def disk_limit(chain: Chain, folder: Path):
     """A contender: reads as many bytes as the overlays hold, from front to back, and meanwhile writes as many into a

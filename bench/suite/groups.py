@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from suite.cases_compressed import compression
 from suite.cases_depth import depth
+from suite.cases_growth import growth
 from suite.cases_guest import guest
 from suite.cases_host import host
 from suite.cases_mount import mount
@@ -32,6 +33,7 @@ GROUPS = [
     Group("readers", "1, 2 and 4 readers of the mount at once", readers),
     Group("guest", "A guest's files, through a loop mount of disk.raw (root)", guest),
     Group("depth", "The same content in 1, 20, 300 and 1,000 layers", depth),
+    Group("growth", "What fragmentation and size cost", growth),
     Group("scale", "16 TiB in 1,000 layers", scale),
     Group("compressed", "Compressed chains: zlib and zstd", compression),
     Group("sparse", "Sparse chains: cp, tar and rsync", sparseness),

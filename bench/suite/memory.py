@@ -12,33 +12,46 @@ import fcntl
 import mmap
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 MADV_POPULATE_WRITE = 23
 FS_IOC_FIEMAP = 0xC020660B
 PIECE = 256 << 20
+SMALL_PIECE = 16 << 20
 
 
 def pre_touch(size: int) -> None:
     """Takes `size` bytes of memory, writes to each page and gives them back; less where less is free."""
-    pieces = -(-min(size, _free() * 3 // 4) // PIECE)
-    for area in [_touch() for _ in range(pieces)]:  # all are held before the first is given back
+    pieces = -(-min(size, _known("MemFree") * 3 // 4) // PIECE)
+    for area in [_touch(PIECE) for _ in range(pieces)]:  # all are held before the first is given back
         area.close()
 
 
-def _touch() -> mmap.mmap:
-    area = mmap.mmap(-1, PIECE)
+@contextmanager
+def short_of_memory(left: int) -> Iterator[None]:
+    """Holds all memory but `left` bytes of what could be had, page cache included."""
+    with ExitStack() as held:
+        while (spare := _known("MemAvailable") - left) > 0:
+            held.enter_context(_touch(PIECE if spare > 2 * PIECE else SMALL_PIECE))
+        yield
+
+
+def _touch(size: int) -> mmap.mmap:
+    area = mmap.mmap(-1, size)
     try:
         area.madvise(MADV_POPULATE_WRITE)
     except OSError:  # before Linux 5.14
-        for page in range(0, PIECE, mmap.PAGESIZE):
+        for page in range(0, size, mmap.PAGESIZE):
             area[page] = 1
     return area
 
 
-def _free() -> int:
+def _known(what: str) -> int:
+    """A figure of /proc/meminfo, in bytes."""
     for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemFree:"):
+        if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1024
     return 0
 

@@ -10,6 +10,7 @@ from suite.groups import GROUPS
 from suite.measure import GIB, MIB
 
 SIZES = {"64M": 64 * MIB, "128M": 128 * MIB, "256M": 256 * MIB, "1G": GIB, "2G": 2 * GIB, "4G": 4 * GIB}
+USUAL = "256M"
 ALONE = ("ci", "publish")
 COMPARES_BUILDS = ("mount", "readers")
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,7 @@ def parse(words: list[str]) -> argparse.Namespace:
                              "only where a ratio falls far below its floor, twice, and skips what this machine can't "
                              "do. Or publish: measure nothing, see "
                              "--publish")
-    parser.add_argument("--size", choices=SIZES, help="size of the disks that are read (default 1G; ci: 128M)")
+    parser.add_argument("--size", choices=SIZES, help=f"size of the disks that are read (default {USUAL}; ci: 128M)")
     parser.add_argument("--rounds", type=int, help="samples of each figure (default 5; ci: 3)")
     parser.add_argument("--seconds", type=float, help="length of a random test (default 2; ci: 0.5)")
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench", metavar="DIR",
@@ -56,7 +57,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     if options.before and options.publish:
         parser.error("--before compares two builds: that is not published")
     in_ci = options.subset == ["ci"]
-    options.size = SIZES[options.size or ("128M" if in_ci else "1G")]
+    options.size = SIZES[options.size or ("128M" if in_ci else USUAL)]
     options.rounds = options.rounds or (3 if in_ci else 5)
     options.seconds = options.seconds or (0.5 if in_ci else 2.0)
     return options
