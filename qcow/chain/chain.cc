@@ -114,6 +114,20 @@ std::optional<FileIdentity> identity_of(const std::string& path) {
   return FileIdentity{.device = info.st_dev, .inode = info.st_ino};
 }
 
+/// As they were opened, as the overlay above calls them, and what the name leads to from here.
+std::vector<std::size_t> layers_called(std::string_view name, const Chain& chain) {
+  const auto identity = identity_of(std::string(name));
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < chain.depth(); ++i) {
+    const bool as_overlay_says = i + 1 < chain.depth() && chain.layer(i + 1).backing_reference == name;
+    const bool as_found_here = identity && chain.layer(i).image->storage().identity() == *identity;
+    if (chain.layer(i).file == name || as_overlay_says || as_found_here) {
+      found.push_back(i);
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 Result<Chain> Chain::open(const std::string& image, Gate& gate, const ChainOptions& options) {
@@ -132,7 +146,8 @@ Result<PartialChain> Chain::open_what_can_be(const std::string& image, Gate& gat
   return PartialChain{Chain(std::move(layers)), opened ? std::nullopt : std::optional(opened.error())};
 }
 
-// The index first: what headers call their backing files, others may have chosen.
+// The index first: what headers call their backing files, others may have chosen. A name that fits two layers (as it
+// was opened, as the overlay above calls it, what it leads to from here) could be meant as either.
 Result<std::size_t> Chain::find(std::string_view name) const {
   if (const auto index = layer_index(name)) {
     if (*index >= 1 && *index <= depth()) {
@@ -142,21 +157,19 @@ Result<std::size_t> Chain::find(std::string_view name) const {
                                .in(active().file)
                                .advise(fmt::format("its layers are 1 (the base) to {} (the active image)", depth())));
   }
-  for (std::size_t i = 0; i < depth(); ++i) {
-    const bool as_overlay_says = i + 1 < depth() && layer(i + 1).backing_reference == name;
-    if (layer(i).file == name || as_overlay_says) {
-      return i;
-    }
-  }
-  const auto identity = identity_of(std::string(name));
-  const auto same = std::ranges::find_if(
-      *layers_, [&](const Layer& candidate) { return identity && candidate.image->storage().identity() == *identity; });
-  if (same == layers_->end()) {
+  const std::vector<std::size_t> found = layers_called(name, *this);
+  if (found.empty()) {
     return std::unexpected(make_error(ErrorKind::invalid_argument, fmt::format("'{}' is not in its chain", name))
                                .in(active().file)
                                .advise("qchain info shows the layers' names and indexes"));
   }
-  return static_cast<std::size_t>(same - layers_->begin());
+  if (found.size() > 1) {
+    return std::unexpected(make_error(ErrorKind::invalid_argument, fmt::format("'{}' could be layer {} or layer {}",
+                                                                               name, found[0] + 1, found[1] + 1))
+                               .in(active().file)
+                               .advise("name it by its index, or by its whole path"));
+  }
+  return found.front();
 }
 
 Result<Slice> Slice::of(const Chain& chain, std::string_view base, std::string_view top) {

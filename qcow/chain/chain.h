@@ -58,7 +58,7 @@ class Chain {
   [[nodiscard]] bool is_cut_off() const { return layers_->front().backing_reference.has_value(); }
 
   /// Position of the layer that a user names: by file (as the chain names it, or any path to the same file), or by
-  /// index: `3`, `[3]`, `vda[3]`. Errors: invalid_argument, with the layers there are.
+  /// index: `3`, `[3]`, `vda[3]`. Errors: invalid_argument, with what there is or could be meant.
   [[nodiscard]] Result<std::size_t> find(std::string_view name) const;
 
  private:

@@ -38,6 +38,26 @@ TEST(Find, AnIndexIsNoNameOfAFile) {
   EXPECT_EQ(three_layers().find("2"), 1U) << "whatever a header calls its backing file";
 }
 
+/// Two pools with an image of the same name.
+TEST(Find, RefusesANameThatCouldBeEither) {
+  std::vector<Layer> layers;
+  for (const char* file : {"/pool/vm.qcow2", "/pool/s1", "vm.qcow2", "s2"}) {
+    layers.push_back(
+        {.file = file,
+         .backing_reference = {},
+         .image = std::make_shared<FakeImage>(4096, Extents{}, std::vector<std::byte>{}, layers.size() + 1)});
+  }
+  layers[1].backing_reference = "vm.qcow2";
+  layers[3].backing_reference = "vm.qcow2";
+  const Chain chain(std::move(layers));
+  const auto found = chain.find("vm.qcow2");
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().kind, ErrorKind::invalid_argument);
+  EXPECT_EQ(found.error().what, "'vm.qcow2' could be layer 1 or layer 3");
+  EXPECT_EQ(chain.find("/pool/vm.qcow2"), 0U);
+  EXPECT_EQ(chain.find("3"), 2U);
+}
+
 TEST(Find, RefusesWhatIsNotThere) {
   const Chain chain = three_layers();
   for (const char* name :
