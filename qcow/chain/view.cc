@@ -124,7 +124,8 @@ Result<void> View::read_compressed(const Layer& layer, const Extent& extent, Mut
     caches_.clusters->forget(key);  // may pass, as above
   }
   if (cluster->error) {
-    return std::unexpected(unreadable(layer, extent, ErrorKind::corrupt, cluster->error->what));
+    const Error& cause = *cluster->error;
+    return std::unexpected(unreadable(layer, extent, cause.kind, cause.what).because(cause.os_error));
   }
   const std::uint64_t skip = extent.start & (layer.image->cluster_size() - 1);
   std::memcpy(into.data(), cluster->bytes.data() + skip, into.size());

@@ -50,6 +50,9 @@ Result<void> FakeImage::inflate(const Extent& extent, MutableBytes cluster) cons
   if (extent.packed_size == 0) {
     return fail(ErrorKind::corrupt, "garbage");
   }
+  if (extent.packed_size == unreadable) {
+    return fail_errno(EIO, "cannot read", "memory");
+  }
   std::memset(cluster.data(), static_cast<int>(extent.packed_size), cluster.size());
   return {};
 }

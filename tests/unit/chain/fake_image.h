@@ -30,9 +30,12 @@ class MemoryStorage final : public Storage {
   FileIdentity identity_;
 };
 
-/// An image whose extents are given: what it does not name is unallocated. Counts how often it is asked.
+/// An image whose extents are given: what it does not name is unallocated. Counts how often it is asked. Compressed
+/// clusters inflate to bytes of their packed size; of size 0 they are garbage.
 class FakeImage final : public Image {
  public:
+  static constexpr std::uint32_t unreadable = 0xbad;  ///< a packed size that the disk does not give
+
   FakeImage(std::uint64_t size, Extents extents, std::vector<std::byte> stored = {}, std::uint64_t inode = 1);
 
   [[nodiscard]] ImageFormat format() const noexcept override { return ImageFormat::qcow2; }

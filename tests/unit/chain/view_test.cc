@@ -92,6 +92,21 @@ TEST(View, BrokenRangesAreErrorsAndTheRestIsRight) {
   EXPECT_TRUE(is_zero(piece));
 }
 
+/// The user has to look at the disk then, not at the image.
+TEST(View, ADiskErrorInCompressedBytesIsNoDamage) {
+  const View view(slice_of({std::make_shared<FakeImage>(4096, Extents{{.start = 0,
+                                                                       .length = 4096,
+                                                                       .offset = 5,
+                                                                       .packed_size = FakeImage::unreadable,
+                                                                       .kind = ExtentKind::compressed}})}),
+                  ViewCaches{});
+  std::vector<std::byte> bytes(512);
+  const auto failed = view.read(0, bytes);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().kind, ErrorKind::io);
+  EXPECT_EQ(failed.error().os_error, EIO);
+}
+
 TEST(View, ManyReadersOfASmallCacheReadRight) {
   std::mt19937_64 random(7);
   const Slice slice = slice_of({random_image(random, 1 << 20), random_image(random, 1 << 20)});
