@@ -45,6 +45,9 @@ Result<SharedStorage> FileWritingGate::open(const OpenRequest& request) {
   const bool there = ::stat(request.path.c_str(), &status) == 0;
   const FileIdentity identity{.device = status.st_dev, .inode = status.st_ino};
   if (there && std::ranges::find(announced_, identity) != announced_.end()) {
+    if (SharedWritable opened = writable(identity)) {
+      return opened;  // its lock is ours: a second one would be in its way
+    }
     return open_for_writing(request);
   }
   return open_for_reading(request);
