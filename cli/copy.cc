@@ -95,7 +95,7 @@ Result<CopyTotals> copy_view_to(const CopyCommandOptions& options, const View& v
 
 Result<ExitStatus> copy(const CopyCommandOptions& options, Io& io) {
   const Interrupts interrupts;  // before there are other threads
-  Result<Slice> slice = open_slice(options.source);
+  Result<Slice> slice = open_slice(options.source, io);
   if (!slice) {
     return std::unexpected(in_words_of_copy(std::move(slice).error()));
   }

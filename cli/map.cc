@@ -19,7 +19,7 @@ struct MapOptions {
 };
 
 Result<ExitStatus> map(const MapOptions& options, Io& io) {
-  const View view(QC_TRY(open_slice(options.source)), ViewCaches{});
+  const View view(QC_TRY(open_slice(options.source, io)), ViewCaches{});
   std::optional<PictureFile> picture;
   if (!options.picture.empty()) {
     picture = QC_TRY(PictureFile::open(options.picture));

@@ -22,7 +22,7 @@ struct MountCommandOptions {
 Result<ExitStatus> mount(MountCommandOptions& options, Io& io) {
   options.mount.stay = options.foreground ? fusefs::Stay::foreground : fusefs::Stay::background;
   options.mount.confinement = options.source.no_sandbox ? sandbox::Confinement::off : io.confinement;
-  Slice slice = QC_TRY(open_slice(options.source));
+  Slice slice = QC_TRY(open_slice(options.source, io));
   io.out.flush();  // nothing may be written twice by the serving process
   const pid_t server = QC_TRY(fusefs::serve(std::move(slice), ViewCaches{}, options.mount));
   if (options.output == OutputStyle::json && !options.foreground) {

@@ -1,6 +1,11 @@
 #include "cli/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <ostream>
+
+#include "qcow/commit/settled.h"
 
 namespace qchain::cli {
 namespace {
@@ -98,8 +103,16 @@ Result<PartialChain> open_what_can_be(const SourceOptions& source) {
   return Chain::open_what_can_be(source.image, gate, chain_options(source));
 }
 
-Result<Slice> open_slice(const SourceOptions& source) {
-  return Slice::of(QC_TRY(open_chain(source)), source.base, source.top);
+Result<Slice> open_slice(const SourceOptions& source, Io& io) {
+  const Chain chain = QC_TRY(open_chain(source));
+  Slice slice = QC_TRY(Slice::of(chain, source.base, source.top));
+  if (const auto commit = commit_under_top(slice)) {
+    io.err << fmt::format("qchain: note: {} does not read as it did before the commit of {} into {}{}\n",
+                          printable(slice.chain.layer(slice.top).file), printable(commit->merged.back().path),
+                          printable(commit->base.path),
+                          commit->state < CommitState::done ? ", which is not finished" : "");
+  }
+  return slice;
 }
 
 }  // namespace qchain::cli

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/io.h"
 #include "qcow/chain/chain.h"
 #include "qcow/storage/gate.h"
 
@@ -51,7 +52,8 @@ CLI::Option* add_output(CLI::App& app, OutputStyle& style);
 [[nodiscard]] Result<Chain> open_chain(const SourceOptions& source);
 /// The same, of a chain that is broken further down what lies above the break.
 [[nodiscard]] Result<PartialChain> open_what_can_be(const SourceOptions& source);
-/// Opens the chain and picks the slice that the options name.
-[[nodiscard]] Result<Slice> open_slice(const SourceOptions& source);
+/// Opens the chain and picks the slice that the options name. Where a commit has changed what it shows, the user is
+/// told.
+[[nodiscard]] Result<Slice> open_slice(const SourceOptions& source, Io& io);
 
 }  // namespace qchain::cli

@@ -33,20 +33,20 @@ Result<std::optional<DiskDigest>> digest_if_wanted(const VerifyOptions& options,
 }
 
 Result<ExitStatus> digest_only(const VerifyOptions& options, const CompareOptions& how, Io& io) {
-  const View view(QC_TRY(open_slice(options.source)), ViewCaches{});
+  const View view(QC_TRY(open_slice(options.source, io)), ViewCaches{});
   print_digest(options.source.image, *QC_TRY(digest_if_wanted(options, view, how)), options.output, io.out);
   return ExitStatus::done;
 }
 
 Result<ExitStatus> verify_target(const VerifyOptions& options, const CompareOptions& how, Io& io) {
   const ViewCaches caches;
-  const View view(QC_TRY(open_slice(options.source)), caches);
+  const View view(QC_TRY(open_slice(options.source, io)), caches);
   SourceOptions target;
   target.image = options.target;
   target.format = options.target_format;
   target.force_share = options.source.force_share;
   target.allow = options.source.allow;
-  const View other(QC_TRY(open_slice(target)), caches);
+  const View other(QC_TRY(open_slice(target, io)), caches);
   const Comparison comparison = QC_TRY(compare(view, other, how));
   const auto digest = QC_TRY(digest_if_wanted(options, view, how));
   print_comparison(options.target, comparison, digest, options.output, io.out);

@@ -4,18 +4,30 @@
 
 #include <algorithm>
 
+#include "qcow/commit/find_record.h"
 #include "qcow/commit/unfinished.h"
 
 namespace qchain {
 
 namespace {
 
-/// Below a merged top: its base holds now what the layers above it had. The top itself reads as before.
+/// Below a merged top: its base holds now, or is about to, what the layers above it had. The top itself reads as
+/// before.
+bool is_below_merged_top(const Layer& layer, const CommitRecord& record) {
+  const RecordedFile file = recorded(layer);
+  return file != record.merged.back() && std::ranges::find(record.merged, file) != record.merged.end();
+}
+
 bool is_inside_what_was_merged(const Layer& layer, const CommitRecord& record) {
   const bool layers_are_left = record.state == CommitState::done || record.state == CommitState::verified;
-  const RecordedFile file = recorded(layer);
-  return layers_are_left && file != record.merged.back() &&
-         std::ranges::find(record.merged, file) != record.merged.end();
+  return layers_are_left && is_below_merged_top(layer, record);
+}
+
+/// A mixture while the commit is not finished. One that writes to a new file leaves the base alone.
+bool is_half_merged(const Layer& layer, const CommitRecord& record) {
+  const bool is_base = layer.image->storage().identity() == record.base.identity;
+  const bool is_written = !record.live || !record.live->new_base;
+  return is_unfinished(record) && is_written && (is_base || is_below_merged_top(layer, record));
 }
 
 Error merged_away(const Layer& layer, const CommitRecord& record) {
@@ -36,6 +48,17 @@ Result<void> check_record(const std::string& anchor, const Chain& chain, std::si
 }
 
 }  // namespace
+
+std::optional<CommitRecord> commit_under_top(const Slice& slice) {
+  const Layer& top = slice.chain.layer(slice.top);
+  for (std::size_t position = slice.base; position <= slice.top; ++position) {
+    const auto found = record_of_layer(slice.chain, position);
+    if (found && (is_half_merged(top, found->record) || is_inside_what_was_merged(top, found->record))) {
+      return found->record;
+    }
+  }
+  return std::nullopt;
+}
 
 Result<void> check_settled(const Chain& chain, const std::string& overlay) {
   for (std::size_t position = 0; position < chain.depth(); ++position) {

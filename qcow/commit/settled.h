@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "qcow/chain/chain.h"
+#include "qcow/commit/record.h"
 
 namespace qchain {
 
@@ -12,5 +14,10 @@ namespace qchain {
 /// Hold the locks on the chain: else a commit may begin right after. Errors: refused (what to do), io, permission,
 /// corrupt (a record that can't be read, by its path).
 [[nodiscard]] Result<void> check_settled(const Chain& chain, const std::string& overlay);
+
+/// The record of a commit that is unfinished, or done with its layers still there, and has changed what the slice
+/// shows: the slice ends below that commit's top, where no guest ever saw what it reads as now. Nothing where there is
+/// none, or a record can't be read.
+[[nodiscard]] std::optional<CommitRecord> commit_under_top(const Slice& slice);
 
 }  // namespace qchain
