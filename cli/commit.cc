@@ -31,7 +31,7 @@ CommitRequest request_of(const CommitCommandOptions& options) {
   request.image = options.source.image;
   request.format = chosen_format(options.source);
   request.layers = {.base = options.source.base, .top = options.source.top, .shallow = options.shallow};
-  request.plan = {.scan = options.scan, .bitmaps = options.bitmaps, .keep = {}};
+  request.plan = {.scan = options.scan, .bitmaps = options.bitmaps, .keep = {}, .deletes = options.retire};
   if (!options.keep_base.empty()) {
     request.plan.keep =
         KeepRequest{.file = options.keep_base, .copy = options.keep_base_copy ? CopyToKeep::allow : CopyToKeep::refuse};

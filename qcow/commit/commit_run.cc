@@ -13,6 +13,7 @@
 #include "qcow/commit/temporaries.h"
 #include "qcow/commit/unfinished.h"
 #include "qcow/commit/whole_digest.h"
+#include "qcow/storage/block_device.h"
 
 namespace qchain {
 
@@ -34,12 +35,28 @@ std::optional<std::uint64_t> space_taken(const Image& base) {
   return bytes;
 }
 
+/// Whether a layer that was written to has another size or time. Not one on a device, which has none of its own; nor
+/// one with an external data file, which is written to alone.
+bool shows_changes(const Image& image) {
+  return &image.data_storage() == &image.storage() && !is_block_device(image.storage());
+}
+
+bool would_show_changes(const Slice& layers) {
+  for (std::size_t i = layers.base; i <= layers.top; ++i) {
+    if (!shows_changes(*layers.chain.layer(i).image)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<CommitReport> CommitRun::run() {
   store_ = around_.records(record_anchor(selection_.chain, selection_.base));
   const auto earlier = QC_TRY(store_->load());
-  const CommitPlan plan = QC_TRY(plan_request(selection_, request_, earlier));
+  QC_TRY(expect_none_unfinished_below(selection_, around_));
+  const CommitPlan plan = QC_TRY(plan_request(selection_, request_, earlier, around_.stop));
   if (!plan.refusals.empty()) {
     return std::unexpected(plan.refusals.front());
   }
@@ -67,7 +84,7 @@ Result<void> CommitRun::begin(const CommitPlan& plan, const std::optional<Commit
     go_on_from(*earlier);
   }
   if (request_.whole_digest) {
-    QC_TRY(digest_whole(goes_on));
+    QC_TRY(digest_whole(goes_on && is_unfinished(*earlier)));
   }
   if (plan.keep && !plan.keep->is_kept) {
     return {};  // noted together with the kept base: a record without one means that none was asked for
@@ -78,7 +95,7 @@ Result<void> CommitRun::begin(const CommitPlan& plan, const std::optional<Commit
 
 void CommitRun::go_on_from(const CommitRecord& earlier) {
   // What was read and moved is still right only if no layer has changed since.
-  const bool unchanged = earlier.merged == record_.merged;
+  const bool unchanged = earlier.merged == record_.merged && would_show_changes(selection_.above());
   record_.whole = unchanged ? earlier.whole : std::nullopt;
   record_.live = earlier.live;  // begun under a running guest: what it made for itself is to be deleted
   if (!is_unfinished(earlier)) {

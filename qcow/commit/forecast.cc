@@ -12,6 +12,7 @@
 #include "qcow/commit/new_space.h"
 #include "qcow/commit/shareable.h"
 #include "qcow/format/bitmaps.h"
+#include "qcow/storage/block_device.h"
 #include "qcow/storage/writable_file.h"
 
 namespace qchain {
@@ -87,17 +88,23 @@ std::uint64_t bitmap_clusters(const CommitPlan& plan) {
 
 }  // namespace
 
-Result<void> forecast_moves(CommitPlan& plan) {
+Result<void> forecast_moves(CommitPlan& plan, const ForecastOptions& options) {
   const View above(plan.selection.above(), ViewCaches({.index = 0, .clusters = 0}));
   const Image& base = *plan.selection.base_layer().image;
   const SharingProbe probe(plan);
   const bool will_share = plan.keep && plan.keep->by == KeptBy::sharing;
   NewSpace space(base, will_share ? Overwriting::new_blocks : Overwriting::nothing);
   MoveWalk walk(above);
+  const auto left_of = [&](Range range) {
+    return range_between(std::max(range.start, options.moved_to), std::max(range.end(), options.moved_to));
+  };
   while (const auto move = QC_TRY(walk.next())) {
+    if (options.stop.stop_requested()) {
+      return fail(ErrorKind::interrupted, "interrupted");
+    }
     if (move->kind == MoveKind::zero) {
       plan.totals.zeroed += move->extent.length;
-      space.add_zeros(move->extent.range());
+      space.add_zeros(left_of(move->extent.range()));
       continue;
     }
     const Range all = move->extent.range();
@@ -105,14 +112,17 @@ Result<void> forecast_moves(CommitPlan& plan) {
     plan.totals.cloned += shared.length;
     plan.totals.copied += all.length - shared.length;
     for (const Range part : around(all, shared)) {
-      space.add(part);
+      space.add(left_of(part));
     }
   }
   plan.totals.zeroed += plan.selection.hidden_tail().length;
   space.add_zeros(plan.selection.hidden_tail());
   space.add_clusters(bitmap_clusters(plan));
-  plan.new_bytes = space.bytes(plan.view_size) + (plan.keep && !plan.keep->is_kept ? plan.keep->on_base_disk : 0);
-  plan.free_bytes = free_space(base.data_storage());
+  // A data file on a device takes nothing: what grows is the image beside it.
+  const bool only_metadata = is_block_device(base.data_storage()) && !is_block_device(base.storage());
+  plan.new_bytes = (only_metadata ? space.metadata_bytes(plan.view_size) : space.bytes(plan.view_size)) +
+                   (plan.keep && !plan.keep->is_kept ? plan.keep->on_base_disk : 0);
+  plan.free_bytes = free_space(only_metadata ? base.storage() : base.data_storage());
   return {};
 }
 

@@ -4,7 +4,13 @@
 
 namespace qchain {
 
-/// Fills in totals, new_bytes and free_bytes by walking the moves. Inside of the commit room. Errors: as plan_commit().
-[[nodiscard]] Result<void> forecast_moves(CommitPlan& plan);
+/// Inside of the commit room.
+struct ForecastOptions {
+  std::uint64_t moved_to = 0;  ///< an earlier run has taken the space for what lies before this guest offset
+  std::stop_token stop;
+};
+
+/// Fills in totals, new_bytes and free_bytes by walking the moves. Errors: as plan_commit().
+[[nodiscard]] Result<void> forecast_moves(CommitPlan& plan, const ForecastOptions& options);
 
 }  // namespace qchain

@@ -20,11 +20,11 @@ void refuse(const Layer& layer, const std::string& what, CommitPlan& plan) {
           .advise("see qchain check; qemu-img check -r all repairs it, qchain copy saves what can be read"));
 }
 
-Result<void> look_at(const Layer& layer, Writes writes, CommitPlan& plan) {
+Result<void> look_at(const Layer& layer, Writes writes, CommitPlan& plan, const std::stop_token& stop) {
   if (layer.image->header() == nullptr) {
     return {};
   }
-  const ImageCheck check = QC_TRY_IN(layer.file, check_image(*layer.image, {}));
+  const ImageCheck check = QC_TRY_IN(layer.file, check_image(*layer.image, {.progress = {}, .stop = stop}));
   if (check.overlaps > 0) {
     refuse(layer,
            fmt::format("metadata share {} clusters with something else: writing would destroy data", check.overlaps),
@@ -37,10 +37,10 @@ Result<void> look_at(const Layer& layer, Writes writes, CommitPlan& plan) {
 
 }  // namespace
 
-Result<void> refuse_overlaps(CommitPlan& plan) {
-  QC_TRY(look_at(plan.selection.base_layer(), Writes::clusters, plan));
+Result<void> refuse_overlaps(CommitPlan& plan, const std::stop_token& stop) {
+  QC_TRY(look_at(plan.selection.base_layer(), Writes::clusters, plan, stop));
   if (const auto overlay = plan.selection.overlay()) {
-    QC_TRY(look_at(plan.selection.chain.layer(*overlay), Writes::header, plan));
+    QC_TRY(look_at(plan.selection.chain.layer(*overlay), Writes::header, plan, stop));
   }
   return {};
 }

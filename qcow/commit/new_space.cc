@@ -108,7 +108,10 @@ void NewSpace::touch_tables(Range range) {
 }
 
 /// Refcount blocks for all that is new, a larger refcount table, a larger L1 table.
-std::uint64_t NewSpace::metadata(std::uint64_t view_size) const {
+std::uint64_t NewSpace::metadata_bytes(std::uint64_t view_size) const {
+  if (base_.header() == nullptr) {
+    return 0;
+  }
   const format::Header& header = *base_.header();
   const std::uint64_t cluster = header.cluster_size();
   const std::uint64_t l1 =
@@ -123,7 +126,7 @@ std::uint64_t NewSpace::metadata(std::uint64_t view_size) const {
 }
 
 std::uint64_t NewSpace::bytes(std::uint64_t view_size) const {
-  return base_.header() == nullptr ? bytes_ : bytes_ + metadata(view_size);
+  return bytes_ + metadata_bytes(view_size);
 }
 
 }  // namespace qchain

@@ -33,13 +33,14 @@ class NewSpace {
 
   /// `view_size`: what the base may grow to.
   [[nodiscard]] std::uint64_t bytes(std::uint64_t view_size) const;
+  /// The part of that which holds no guest bytes; 0 for a raw base.
+  [[nodiscard]] std::uint64_t metadata_bytes(std::uint64_t view_size) const;
 
  private:
   void count_holes(Range range);
   [[nodiscard]] std::uint64_t holes_of_file(Range stored) const;
   [[nodiscard]] const Extent& base_at(std::uint64_t offset);
   void touch_tables(Range range);
-  [[nodiscard]] std::uint64_t metadata(std::uint64_t view_size) const;
 
   const Image& base_;
   Overwriting overwriting_;

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "qcow/chain/reference.h"
+#include "qcow/commit/below_base.h"
 #include "qcow/commit/bitmap_plan.h"
 #include "qcow/commit/forecast.h"
 #include "qcow/commit/metadata_guard.h"
@@ -21,15 +22,22 @@ void refuse(CommitPlan& plan, const std::string& file, ErrorKind kind, std::stri
   plan.refusals.push_back(make_error(kind, what).in(file).advise(advice));
 }
 
+/// Guest bytes have their place by the guest's offset: the device has to be as large as the guest's disk.
+bool is_device_by_guest_offset(const Image& image) {
+  const Storage& data = image.data_storage();
+  return is_block_device(data) && (image.format() == ImageFormat::raw || &data != &image.storage());
+}
+
 void check_space(CommitPlan& plan) {
   const Layer& base = plan.selection.base_layer();
+  const std::uint64_t data_size = base.image->data_storage().size();
+  if (plan.growth() > 0 && is_device_by_guest_offset(*base.image) && plan.view_size > data_size) {
+    refuse(plan, base.file, ErrorKind::no_space,
+           fmt::format("block device of {} bytes is too small for a view of {}", data_size, plan.view_size),
+           "make it larger first");
+  }
   if (is_block_device(base.image->storage())) {
     plan.new_bytes = 0;
-    if (plan.growth() > 0 && base.image->format() == ImageFormat::raw) {
-      refuse(plan, base.file, ErrorKind::no_space,
-             fmt::format("block device of {} bytes is too small for a view of {}", plan.base_size, plan.view_size),
-             "make it larger first");
-    }
     return;
   }
   if (plan.new_bytes > plan.free_bytes) {
@@ -99,6 +107,17 @@ void check_snapshots(CommitPlan& plan) {
   }
 }
 
+/// What can't be deleted is known before it is merged.
+void check_deletion(CommitPlan& plan, const PlanOptions& options) {
+  for (std::size_t i = plan.selection.base + 1; options.deletes && i <= plan.selection.top; ++i) {
+    const Layer& layer = plan.selection.chain.layer(i);
+    if (is_block_device(layer.image->storage())) {
+      refuse(plan, layer.file, ErrorKind::refused, "is a block device, which can't be deleted like a file",
+             "say --verify instead of --delete, and remove it yourself afterwards");
+    }
+  }
+}
+
 void check_overlay(CommitPlan& plan) {
   const auto overlay = plan.selection.overlay();
   if (!overlay) {
@@ -124,17 +143,20 @@ void check_overlay(CommitPlan& plan) {
 
 }  // namespace
 
-Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options, const PlanFacts& facts) {
+Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options, const PlanFacts& facts,
+                               const std::stop_token& stop) {
   CommitPlan plan(selection);
   plan.base_size = selection.base_layer().image->size();
   plan.view_size = selection.top_layer().image->size();
   check_overlay(plan);
+  refuse_other_below(plan);
   check_snapshots(plan);
+  check_deletion(plan, options);
   check_keeping(plan, options, facts);
   check_siblings(plan, options, facts.last);
-  QC_TRY(refuse_overlaps(plan));
+  QC_TRY(refuse_overlaps(plan, stop));
   QC_TRY(plan_bitmaps(plan, options.bitmaps, facts.resumed));
-  QC_TRY(forecast_moves(plan));
+  QC_TRY(forecast_moves(plan, {.moved_to = facts.resumed ? facts.resumed->moved_to : 0, .stop = stop}));
   check_space(plan);
   return plan;
 }

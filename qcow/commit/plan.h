@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,7 @@ struct PlanOptions {
   std::vector<std::string> scan;  ///< more folders in which images may hang on the layers
   BitmapChoice bitmaps = BitmapChoice::refuse;
   std::optional<KeepRequest> keep;  ///< the base as it was
+  bool deletes = false;             ///< the merged layers are to be deleted afterwards
 };
 
 /// All that a commit would do, and all that speaks against it; made before the first write, by reading alone.
@@ -64,8 +66,8 @@ struct PlanFacts {
   EarlierKeeping earlier;               ///< what an earlier run of the same commit has done about `keep`
 };
 
-/// Errors: io, corrupt (ranges that no layer can give: nothing can be planned then).
+/// Errors: io, corrupt (ranges that no layer can give: nothing can be planned then), interrupted.
 [[nodiscard]] Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& options,
-                                             const PlanFacts& facts);
+                                             const PlanFacts& facts, const std::stop_token& stop = {});
 
 }  // namespace qchain

@@ -56,7 +56,7 @@ CommitRecord record_about(const CommitRequest& request, const Selection& selecti
 }
 
 Result<CommitPlan> plan_request(const Selection& selection, const CommitRequest& request,
-                                const std::optional<CommitRecord>& earlier) {
+                                const std::optional<CommitRecord>& earlier, const std::stop_token& stop) {
   const CommitRecord now = record_about(request, selection);
   const bool is_resumed = earlier && is_unfinished(*earlier) && is_about(*earlier, selection);
   const PlanFacts facts{.record = FileRecordStore(record_anchor(selection.chain, selection.base)).path(),
@@ -67,7 +67,7 @@ Result<CommitPlan> plan_request(const Selection& selection, const CommitRequest&
   if (!options.keep && facts.earlier.begun && facts.earlier.kept) {
     options.keep = as_begun(*facts.earlier.kept);
   }
-  CommitPlan plan = QC_TRY(plan_commit(selection, options, facts));
+  CommitPlan plan = QC_TRY(plan_commit(selection, options, facts, stop));
   if (earlier && is_written_since(*earlier, selection)) {
     plan.refusals.insert(plan.refusals.begin(), written_since(selection.base_layer(), facts.record));
   }

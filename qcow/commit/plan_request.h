@@ -11,9 +11,10 @@ namespace qchain {
 [[nodiscard]] CommitRecord record_about(const CommitRequest& request, const Selection& selection);
 
 /// plan_commit(), going on from what the earlier record beside the base says, where it is of this commit. A base that a
-/// first run began to keep is kept, also where the user does not say so again.
+/// first run began to keep is kept, also where the user does not say so again. Errors: as plan_commit().
 [[nodiscard]] Result<CommitPlan> plan_request(const Selection& selection, const CommitRequest& request,
-                                              const std::optional<CommitRecord>& earlier);
+                                              const std::optional<CommitRecord>& earlier,
+                                              const std::stop_token& stop = {});
 
 /// That a commit which is done has kept the base as the request wants it. Errors: refused.
 [[nodiscard]] Result<void> check_kept(const CommitRequest& request, const CommitRecord& finished);

@@ -54,6 +54,7 @@ CommitRecord record_from_json(const json& value) {
   record.bitmaps = bitmaps_from_json(value.value("bitmaps", json()));
   record.content = content_from_json(value.at("content"));
   record.whole = whole_from_json(value);
+  record.retiring = value.value("retiring", false);  // earlier versions don't say
   record.live = live_from_json(value.value("live", json()));
   return record;
 }
@@ -92,6 +93,7 @@ std::string to_json(const CommitRecord& record) {
                    {"bitmaps", bitmaps_to_json(record.bitmaps)},
                    {"content", content_to_json(record.content)},
                    {"whole", whole_to_json(record.whole)},
+                   {"retiring", record.retiring},
                    {"live", live_to_json(record.live)}};
   return value.dump(2) + "\n";
 }

@@ -137,6 +137,7 @@ struct CommitRecord {
   std::vector<RecordedBitmap> bitmaps;       ///< of all layers that take part, and what becomes of them
   std::optional<MergedContent> content;      ///< with its digest; none until all of it was read
   std::optional<WholeDigest> whole;          ///< only where it was asked for
+  bool retiring = false;                     ///< verified: the merged layers are being deleted, some may be gone
   // NOLINTNEXTLINE(readability-redundant-member-init): so that designated initialisers may leave it out
   std::optional<LiveCommit> live{};  ///< only under a running guest
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;

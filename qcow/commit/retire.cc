@@ -13,6 +13,7 @@
 
 #include "qcow/commit/siblings.h"
 #include "qcow/commit/verify_commit.h"
+#include "qcow/storage/block_device.h"
 #include "qcow/storage/image_lock.h"
 #include "qcow/storage/read_back_gate.h"
 #include "qcow/storage/unique_fd.h"
@@ -98,9 +99,18 @@ bool exists(const RecordedFile& file) {
   return ::lstat(file.path.c_str(), &status) == 0;
 }
 
-/// An earlier retirement had passed all checks and was cut off: the top goes first.
-bool was_cut_off(const CommitRecord& record) {
-  return record.state == CommitState::verified && !exists(record.merged.back());
+/// It can't be compared with what is there of the layers any more, nor with a digest of them.
+bool is_without_proof(const CommitRecord& record) {
+  return !exists(record.merged.back()) && !record.content && !record.whole;
+}
+
+Result<void> expect_files(const CommitRecord& record) {
+  for (const RecordedFile& file : record.merged) {
+    if (is_block_device(file.path)) {
+      return keep(file, "is a block device: remove it yourself, after qchain verify");
+    }
+  }
+  return {};
 }
 
 /// The guest writes to the base since: it was compared with the layers just before, and they must still be the same.
@@ -110,7 +120,6 @@ bool was_verified_live(const CommitRecord& record) {
 
 /// What the disk has counts, not the page cache: there is no other copy afterwards.
 Result<void> verify_before(RecordStore& records, const RecordedFile& base, const CompareOptions& options) {
-  QC_TRY(expect_in_place(base));
   ReadBackGate base_from_disk(base.identity);
   const CommitCheck check = QC_TRY(verify_commit(records, base_from_disk, options));
   if (!check.good()) {
@@ -144,8 +153,10 @@ Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
   if (record->state == CommitState::retired) {
     return retirement;
   }
+  QC_TRY(expect_files(*record));
+  QC_TRY(expect_in_place(record->base));
   // Cut off half-way, the layers can't be compared any more, but the base must still be what they were.
-  if (!was_verified_live(*record) && (!was_cut_off(*record) || record->content)) {
+  if (!was_verified_live(*record) && !(record->retiring && is_without_proof(*record))) {
     QC_TRY(verify_before(records, record->base, options));
     record = QC_TRY(records.load());
   }
@@ -157,7 +168,10 @@ Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
     }
   }
   QC_TRY(check_users(*record, folders));  // behind the locks: nobody can put an overlay on one of them any more
+  record->retiring = true;                // whatever is missing from here on was proved before
+  QC_TRY(records.save(*record));
   QC_TRY(delete_all(*record, retirement));
+  record->retiring = false;
   record->state = CommitState::retired;
   QC_TRY(records.save(*record));
   return retirement;

@@ -138,12 +138,46 @@ bool is_about(const CommitRecord& record, const Selection& selection) {
   return same && (!record.overlay || is_layer(*record.overlay, *selection.overlay()));
 }
 
+namespace {
+
+/// The record merges a layer of the selection's.
+bool takes_part(const CommitRecord& record, const Selection& selection) {
+  for (std::size_t i = selection.base; i <= selection.top; ++i) {
+    const FileIdentity layer = selection.chain.layer(i).image->storage().identity();
+    if (std::ranges::any_of(record.merged, [&](const RecordedFile& file) { return file.identity == layer; })) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 Error unfinished_commit(const CommitRecord& record, const std::string& base) {
+  Error error = make_error(ErrorKind::refused, "a commit into it was begun and is not finished").in(base);
+  const auto gone = std::ranges::find_if_not(record.merged, [](const RecordedFile& file) {
+    std::error_code failed;
+    return fs::exists(file.path, failed);
+  });
+  if (gone != record.merged.end()) {
+    return std::move(error).advise(
+        fmt::format("nor can it be, '{}' is gone: put that back, or delete the record (….qchain.json) if the base "
+                    "reads as it should",
+                    gone->path));
+  }
   const std::string image = record.overlay ? record.overlay->path : record.merged.back().path;
-  return make_error(ErrorKind::refused, "a commit into it was begun and is not finished")
-      .in(base)
-      .advise(fmt::format("finish it first: qchain commit --base '{}' --top '{}' '{}'", record.base.path,
-                          record.merged.back().path, image));
+  return std::move(error).advise(fmt::format("finish it first: qchain commit --base '{}' --top '{}' '{}'",
+                                             record.base.path, record.merged.back().path, image));
+}
+
+Result<void> expect_none_unfinished_below(const Selection& selection, const CommitSurroundings& around) {
+  for (std::size_t below = 0; below < selection.base; ++below) {
+    const auto record = QC_TRY(around.records(record_anchor(selection.chain, below))->load());
+    if (record && is_unfinished(*record) && takes_part(*record, selection)) {
+      return std::unexpected(unfinished_commit(*record, selection.chain.layer(below).file));
+    }
+  }
+  return {};
 }
 
 Result<std::optional<CommitRecord>> finish_earlier_run(const CommitRequest& request, const Chain& chain,

@@ -32,6 +32,10 @@ void disown_overlay(CommitRecord& record);
 /// The refusal to begin while another commit into `base` is not finished: names the command that finishes it.
 [[nodiscard]] Error unfinished_commit(const CommitRecord& record, const std::string& base);
 
+/// No commit of a layer of `selection` into one below its base is unfinished: after this one, the other's layers would
+/// not be in the chain any more, and it could never be finished. Errors: refused (what finishes it), io, corrupt.
+[[nodiscard]] Result<void> expect_none_unfinished_below(const Selection& selection, const CommitSurroundings& around);
+
 /// When an earlier run was cut off after the overlay's header was switched, the chain no longer shows the merged
 /// layers: makes the switch durable and the record `done`. The record, if this request asks for the very commit that is
 /// done by now; nothing otherwise: then there is something to do. Errors: io, locked, no_space.

@@ -86,9 +86,7 @@ TEST_F(CommitBasics, RunAgainAfterItIsDoneChangesNothing) {
 }
 
 TEST_F(CommitBasics, AStoppedCommitLeavesTheViewAndGoesOnWhenRunAgain) {
-  std::stop_source stop;
-  stop.request_stop();
-  const auto stopped = run_commit(request_for(c, base, b), stop.get_token());
+  const auto stopped = run_commit_until_begun(request_for(c, base, b));
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().kind, ErrorKind::interrupted);
   EXPECT_EQ(record_of(base).state, CommitState::copying);

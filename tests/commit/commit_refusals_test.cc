@@ -86,9 +86,7 @@ TEST_F(CommitRefusals, ANameThatHasNoRoomIsFoundBeforeTheFirstWrite) {
 }
 
 TEST_F(CommitRefusals, AnotherCommitIntoTheBaseIsNotFinished) {
-  std::stop_source stop;
-  stop.request_stop();
-  ASSERT_FALSE(run_commit(request_for(b, "1", "2"), stop.get_token()));
+  ASSERT_FALSE(run_commit_until_begun(request_for(b, "1", "2")));
   const auto other = run_commit(request_for(b, "1", "3"));
   ASSERT_FALSE(other);
   EXPECT_NE(describe(other.error()).find("qchain commit --base"), std::string::npos) << describe(other.error());

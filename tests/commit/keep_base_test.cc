@@ -135,9 +135,7 @@ TEST_F(KeepBase, PlannedOnlyWritesNothing) {
 }
 
 TEST_F(KeepBase, AskedForAfterTheFirstWriteIsRefused) {
-  std::stop_source stop;
-  stop.request_stop();
-  ASSERT_FALSE(run_commit(request_for(chain.b(), {}, chain.a()), stop.get_token()));
+  ASSERT_FALSE(run_commit_until_begun(request_for(chain.b(), {}, chain.a())));
   EXPECT_TRUE(is_refused(run_commit(chain.request(kept, CopyToKeep::allow)), ErrorKind::refused, "not as it was"));
   EXPECT_FALSE(fs::exists(kept));
   ASSERT_TRUE(run_commit(request_for(chain.b(), {}, chain.a())));
@@ -224,9 +222,7 @@ TEST_F(KeepBaseOnXfs, StoppedWhileItIsCopiedLeavesNothingAndTheSameCommandComple
 
 TEST_F(KeepBaseOnXfs, GoesOnWithTheFileThatAFirstRunKept) {
   const KeepChain chain(xfs().path());
-  std::stop_source stop;
-  stop.request_stop();
-  ASSERT_FALSE(run_commit(chain.request(xfs() / "kept"), stop.get_token())) << "kept in an instant, then stopped";
+  ASSERT_FALSE(run_commit_until_begun(chain.request(xfs() / "kept"))) << "kept in an instant, then stopped";
   EXPECT_TRUE(record_of(chain.base()).kept->complete);
   const ino_t inode = [&] {
     struct stat status{};

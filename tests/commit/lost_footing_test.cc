@@ -98,15 +98,91 @@ TEST_F(LostFooting, AnImageWithTheInodeOfADeletedOneIsAnotherOne) {
 
 TEST_F(LostFooting, ABaseThatWasPutBackIsWrittenFromTheStart) {
   const auto view = qemu_bytes(b);
-  std::stop_source stopped;
-  stopped.request_stop();
-  ASSERT_FALSE(run_commit(request_for(b), stopped.get_token()));
+  ASSERT_FALSE(run_commit_until_begun(request_for(b)));
   CommitRecord record = record_of(base);
   ASSERT_EQ(record.state, CommitState::copying);
   record.moved_to = 2 << 20;  // what it had moved was overwritten by what was there before
   ASSERT_TRUE(FileRecordStore(base).save(record));
   ASSERT_TRUE(run_commit(request_for(b)));
   EXPECT_TRUE(same_bytes(view, read_file(base)));
+}
+
+/// After it the other could not be finished any more: its layers would not be in the chain.
+TEST_F(LostFooting, AnUnfinishedCommitFurtherDownComesFirst) {
+  create_overlay(dir / "c.qcow2", "b.qcow2", "qcow2");
+  ASSERT_TRUE(run_commit(request_for(b, base, a)));
+  CommitRecord begun = record_of(base);
+  qemu_img({"rebase", "-u", "-b", "a.qcow2", "-F", "qcow2", b});
+  begun.state = CommitState::copying;
+  ASSERT_TRUE(FileRecordStore(base).save(begun));
+  const auto report = run_commit(request_for(dir / "c.qcow2", a, b));
+  ASSERT_FALSE(report);
+  EXPECT_TRUE(describe(report.error()).contains("begun and is not finished; finish it first: qchain commit"))
+      << describe(report.error());
+  EXPECT_TRUE(run_commit(request_for(b, base, a)));
+}
+
+TEST_F(LostFooting, WhereALayerIsGoneTheUnfinishedCommitSaysSo) {
+  ASSERT_FALSE(run_commit_until_begun(request_for(b)));
+  fs::remove(a);
+  fs::remove(b);
+  create_overlay(dir / "other.qcow2", "base.raw", "raw");
+  const auto report = run_commit(request_for(dir / "other.qcow2"));
+  ASSERT_FALSE(report);
+  EXPECT_TRUE(describe(report.error()).contains("a.qcow2' is gone: put that back, or delete the record"))
+      << describe(report.error());
+}
+
+/// A json: name in the top says what lies below the base; nobody says so once the top is merged.
+TEST_F(LostFooting, TheBaseHasToLeadByItselfToWhatLiesBelowIt) {
+  make_hole_file(dir / "other.raw", 4 << 20);
+  create_overlay(dir / "middle.qcow2", "base.raw", "raw");
+  const std::string below = R"({"driver":"raw","file":{"driver":"file","filename":")" + (dir / "other.raw") + R"("}})";
+  const std::string name = R"(json:{"driver":"qcow2","file":{"driver":"file","filename":")" + (dir / "middle.qcow2") +
+                           R"("},"backing":)" + below + "}";
+  qemu_img({"rebase", "-u", "-b", name, "-F", "qcow2", a});
+  const auto report = run_commit(request_for(b, dir / "middle.qcow2", a));
+  ASSERT_FALSE(report);
+  EXPECT_TRUE(describe(report.error()).contains("its own header says another")) << describe(report.error());
+  qemu_img({"rebase", "-u", "-b", dir / "other.raw", "-F", "raw", dir / "middle.qcow2"});
+  const auto same = run_commit(request_for(b, dir / "middle.qcow2", a));
+  EXPECT_TRUE(same) << describe(same.error());
+}
+
+TEST_F(LostFooting, PlanningStopsWhenAsked) {
+  std::stop_source stopped;
+  stopped.request_stop();
+  qemu_img({"convert", "-O", "qcow2", base, dir / "base.qcow2"});
+  qemu_img({"rebase", "-u", "-b", "base.qcow2", "-F", "qcow2", a});
+  const auto report = run_commit(request_for(b), stopped.get_token());
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::interrupted) << describe(report.error());
+  EXPECT_FALSE(fs::exists(dir / "base.qcow2.qchain.json")) << "it was not begun";
+}
+
+/// A layer on a device is merged like others, but rm is not for devices.
+TEST_F(LostFooting, ADeviceIsNotPromisedToBeDeleted) {
+  qemu_img({"rebase", "-u", "-b", base, "-F", "raw", a});
+  const TempDir elsewhere;  // else the file would be found to hang on the base, too
+  fs::rename(a, elsewhere / "a");
+  const LoopDevice device(elsewhere / "a", LoopDevice::Mode::read_only);
+  if (!device.ok()) {
+    GTEST_SKIP() << device.reason();
+  }
+  qemu_img({"rebase", "-u", "-b", device.path(), "-F", "qcow2", b});
+  CommitRequest request = request_for(b);
+  request.plan.deletes = true;
+  const auto refused = run_commit(request);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(describe(refused.error()).contains("is a block device, which can't be deleted like a file"))
+      << describe(refused.error());
+  request.plan.deletes = false;
+  ASSERT_TRUE(run_commit(request));
+  FileRecordStore records(base);
+  const auto retired = retire(records, {}, {});
+  ASSERT_FALSE(retired);
+  EXPECT_TRUE(describe(retired.error()).contains("is a block device: remove it yourself")) << describe(retired.error());
+  EXPECT_TRUE(fs::exists(b)) << "nothing was deleted";
 }
 
 /// /dev/vg/lv leads to a node that may have another number after the next start.

@@ -10,6 +10,22 @@ std::unique_ptr<RecordStore> file_records(const std::string& base) {
   return std::make_unique<FileRecordStore>(base);
 }
 
+/// Asks to stop once something is noted.
+class StoppingStore final : public RecordStore {
+ public:
+  StoppingStore(const std::string& base, std::stop_source& stop) : file_(base), stop_(stop) {}
+  [[nodiscard]] Result<std::optional<CommitRecord>> load() const override { return file_.load(); }
+  [[nodiscard]] Result<void> save(const CommitRecord& record) override {
+    stop_.request_stop();
+    return file_.save(record);
+  }
+  [[nodiscard]] Result<void> remove() override { return file_.remove(); }
+
+ private:
+  FileRecordStore file_;
+  std::stop_source& stop_;
+};
+
 }  // namespace
 
 CommitRequest request_for(const std::string& image, const std::string& base, const std::string& top) {
@@ -24,6 +40,18 @@ Result<CommitReport> run_commit(const CommitRequest& request, const std::stop_to
   FileWritingGate working;
   return commit(request,
                 {.looking = looking, .working = working, .records = file_records, .progress = {}, .stop = stop});
+}
+
+Result<CommitReport> run_commit_until_begun(const CommitRequest& request) {
+  FileGate looking(Locking::none);
+  FileWritingGate working;
+  std::stop_source stop;
+  return commit(request,
+                {.looking = looking,
+                 .working = working,
+                 .records = [&stop](const std::string& base) { return std::make_unique<StoppingStore>(base, stop); },
+                 .progress = {},
+                 .stop = stop.get_token()});
 }
 
 Result<CommitReport> run_commit_until(const CommitRequest& request, std::uint64_t bytes) {

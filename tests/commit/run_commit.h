@@ -13,6 +13,8 @@ namespace qchain::test {
 
 /// Commits on real files with real locks, as the command does.
 [[nodiscard]] Result<CommitReport> run_commit(const CommitRequest& request, const std::stop_token& stop = {});
+/// The same, stopped as soon as it is noted as begun: nothing is moved yet.
+[[nodiscard]] Result<CommitReport> run_commit_until_begun(const CommitRequest& request);
 /// The same, stopped as soon as `bytes` are moved.
 [[nodiscard]] Result<CommitReport> run_commit_until(const CommitRequest& request, std::uint64_t bytes);
 [[nodiscard]] Result<CommitPlan> run_plan(const CommitRequest& request);

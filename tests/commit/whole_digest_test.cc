@@ -147,6 +147,16 @@ TEST_F(WholeDigestTest, AWriteThatWentAstrayBeforeAnInterruptionIsFoundInTheEnd)
   EXPECT_FALSE(check().good());
 }
 
+/// A commit that is done leaves nothing half-written: what comes after it begins anew.
+TEST_F(WholeDigestTest, AfterACommitThatIsDoneItIsTakenBeforeTheFirstWrite) {
+  finish(request_for(b));
+  qemu_io(b, {"write -P 5 1M 64k"});
+  CommitRequest again = request_for(b);
+  again.whole_digest = DigestKind::quick;
+  finish(again);
+  EXPECT_TRUE(record_of(base).whole->before_first_write);
+}
+
 TEST_F(WholeDigestTest, ACommitThatGoesOnWithoutBeingAskedKeepsIt) {
   begin(request());
   const auto taken = record_of(base).whole;

@@ -29,11 +29,7 @@ class SnapshotRefusals : public SnapshotFolder {
     return asked;
   }
 
-  static void stop_a_commit(const CommitRequest& commit) {
-    std::stop_source stop;
-    stop.request_stop();
-    ASSERT_FALSE(run_commit(commit, stop.get_token()));
-  }
+  static void stop_a_commit(const CommitRequest& commit) { ASSERT_FALSE(run_commit_until_begun(commit)); }
 };
 
 TEST_F(SnapshotRefusals, ALayerOfTheChainByAnyName) {

@@ -66,6 +66,23 @@ TEST_F(Retire, TwiceDeletesNothingMore) {
   EXPECT_TRUE(again->deleted.empty());
 }
 
+/// It may have been deleted by hand: nothing proves then that the base is good.
+TEST_F(Retire, KeepsTheRestWhereTheTopIsGoneAndThereIsNoDigest) {
+  CommitRecord record = record_of(chain.base());
+  record.state = CommitState::verified;
+  record.content.reset();
+  ASSERT_TRUE(records.save(record));
+  fs::remove(b);
+  const auto refused = retire_all();
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(describe(refused.error()).contains("no digest was taken of them")) << describe(refused.error());
+  EXPECT_TRUE(fs::exists(a));
+  record.retiring = true;  // unless that was an earlier retirement, which had proved it
+  ASSERT_TRUE(records.save(record));
+  ASSERT_TRUE(retire_all());
+  EXPECT_FALSE(fs::exists(a));
+}
+
 TEST_F(Retire, KeepsALayerOfAnotherTime) {
   fs::last_write_time(a, fs::last_write_time(a) + std::chrono::nanoseconds(1));
   expect_refusal(ErrorKind::refused, "was changed or replaced after it was merged");

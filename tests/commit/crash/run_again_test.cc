@@ -49,9 +49,7 @@ void change_device_numbers(const std::string& record_anchor) {
 }
 
 TEST_F(RunAgain, AfterARestartThatGaveTheDiskAnotherNumber) {
-  std::stop_source stop;
-  stop.request_stop();
-  ASSERT_FALSE(run_commit(intermediate, stop.get_token()));
+  ASSERT_FALSE(run_commit_until_begun(intermediate));
   ASSERT_EQ(record_of(chain.base()).state, CommitState::copying);
   change_device_numbers(chain.base());
   const auto again = run_commit(intermediate);
@@ -90,9 +88,7 @@ TEST_F(RunAgain, LayersNamedByIndexThatAreMergedAlreadyStayMerged) {
 }
 
 TEST_F(RunAgain, AfterAGuestHasWrittenToTheImageThatIsMerged) {
-  std::stop_source stop;
-  stop.request_stop();
-  ASSERT_FALSE(run_commit(request_for(chain.active()), stop.get_token()));
+  ASSERT_FALSE(run_commit_until_begun(request_for(chain.active())));
   qemu_io(chain.active(), {"write -P 55 16k 4k"});
   const auto expected = qemu_bytes(chain.active());
   const auto report = run_commit(request_for(chain.active()));
