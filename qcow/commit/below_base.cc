@@ -20,6 +20,14 @@ std::optional<BackingTarget> named_by(const Layer& layer) {
   return target ? std::optional(*std::move(target)) : std::nullopt;
 }
 
+/// What lies under `below`, which was called `name`.
+std::optional<BackingTarget> name_below(const BackingTarget& name, const Layer& below) {
+  if (!name.overrides_next) {
+    return named_by(below);
+  }
+  return name.next ? std::optional(*name.next) : std::nullopt;
+}
+
 bool leads_to(const std::optional<BackingTarget>& name, const Layer& layer) {
   struct stat status{};
   return name && (name->path == layer.file ||
@@ -35,7 +43,7 @@ std::optional<std::size_t> first_overridden(const Chain& chain, std::size_t base
     if (!leads_to(name, below)) {
       return i;
     }
-    name = name->overrides_next ? (name->next ? std::optional(*name->next) : std::nullopt) : named_by(below);
+    name = name_below(*name, below);
   }
   return name ? std::optional<std::size_t>(0) : std::nullopt;
 }

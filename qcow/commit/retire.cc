@@ -40,6 +40,11 @@ Result<UniqueFd> hold(const RecordedFile& file) {
   return fd;
 }
 
+bool exists(const RecordedFile& file) {
+  struct stat status{};
+  return ::lstat(file.path.c_str(), &status) == 0;
+}
+
 /// Nobody may even read it: whoever does would lose the file under it.
 Result<void> claim(const UniqueFd& fd, const RecordedFile& file) {
   const Permissions none{};
@@ -50,6 +55,17 @@ Result<void> claim(const UniqueFd& fd, const RecordedFile& file) {
     return std::unexpected(Error(lock.error()).in(file.path).advise("nothing was deleted; end that process first"));
   }
   return {};
+}
+
+Result<std::vector<UniqueFd>> hold_all(const CommitRecord& record) {
+  std::vector<UniqueFd> held;
+  for (const RecordedFile& file : record.merged) {
+    if (exists(file)) {
+      held.push_back(QC_TRY(hold(file)));
+      QC_TRY(claim(held.back(), file));
+    }
+  }
+  return held;
 }
 
 bool is_merged(const CommitRecord& record, const std::string& path) {
@@ -92,11 +108,6 @@ Result<void> delete_all(const CommitRecord& record, Retirement& retirement) {
     retirement.deleted.push_back(file.path);
   }
   return {};
-}
-
-bool exists(const RecordedFile& file) {
-  struct stat status{};
-  return ::lstat(file.path.c_str(), &status) == 0;
 }
 
 /// It can't be compared with what is there of the layers any more, nor with a digest of them.
@@ -160,13 +171,7 @@ Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
     QC_TRY(verify_before(records, record->base, options));
     record = QC_TRY(records.load());
   }
-  std::vector<UniqueFd> held;  // their locks last until all is deleted
-  for (const RecordedFile& file : record->merged) {
-    if (exists(file)) {
-      held.push_back(QC_TRY(hold(file)));
-      QC_TRY(claim(held.back(), file));
-    }
-  }
+  const std::vector<UniqueFd> held = QC_TRY(hold_all(*record));  // their locks last until all is deleted
   QC_TRY(check_users(*record, folders));  // behind the locks: nobody can put an overlay on one of them any more
   record->retiring = true;                // whatever is missing from here on was proved before
   QC_TRY(records.save(*record));
