@@ -117,10 +117,15 @@ class Gains(unittest.TestCase):
 
 
 class Options(unittest.TestCase):
+    def test_small_disks_are_not_published(self):
+        with redirect_stderr(StringIO()) as said, self.assertRaises(SystemExit):
+            parse(["mount", "--publish"])
+        self.assertIn("--publish goes with --size", said.getvalue())
+
     def test_two_builds_are_compared_but_not_published(self):
         self.assertEqual(parse(["mount", "--before", "old"]).before, Path("old"))
         with redirect_stderr(StringIO()), self.assertRaises(SystemExit):
-            parse(["mount", "--before", "old", "--publish"])
+            parse(["mount", "--size", "1G", "--before", "old", "--publish"])
 
     def test_two_builds_are_compared_where_readers_of_a_mount_are_measured_and_nowhere_else(self):
         self.assertEqual(parse(["readers", "mount", "--before", "old"]).before, Path("old"))
@@ -186,6 +191,10 @@ class Published(unittest.TestCase):
         self.assertEqual(re.findall(r"^## (.*)$", self.page.read_text(), re.MULTILINE),
                          ["mount; disks of 1 GiB", "mount; disks of 4 GiB", "verify; disks of 1 GiB"])
         self.assertEqual(re.findall(r"MiB/s \| (\d)\.00 \(", self.page.read_text()), ["7", "8", "5"])
+
+    def test_results_of_small_disks_are_left_out(self):
+        with self.assertRaises(Failed):
+            self.publish("mount", "sequential 1 MiB, read again", "0.25 GiB", 9)
 
     def test_the_readme_keeps_its_text_and_other_groups_lines(self):
         self.publish("mount", "sequential 1 MiB, read again", "4 GiB", 6)

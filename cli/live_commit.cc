@@ -60,7 +60,7 @@ live::LiveRequest request_of(const CommitCommandOptions& options) {
   request.disk = options.live.disk;
   request.layers = {.base = options.source.base, .top = options.source.top, .shallow = options.shallow};
   request.ending = ending_of(options.live);
-  request.plan = {.scan = options.scan, .bitmaps = options.bitmaps, .keep = {}};
+  request.plan = {.scan = options.scan, .bitmaps = options.bitmaps, .keep = {}, .deletes = options.retire};
   request.bandwidth = options.bandwidth * mebibyte;
   request.timeout = std::chrono::seconds(options.live.timeout);
   request.at_timeout = options.live.at_timeout;

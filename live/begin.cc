@@ -147,6 +147,7 @@ Result<CommitPlan> plan_on_disk(const LiveRequest& request, const Disk& disk, co
   }
   QC_TRY(check_holders(around.machine, selection.base_layer()));
   QC_TRY(check_other_disks(around.machine, disk, selection));
+  QC_TRY(expect_none_unfinished_below(selection, around.records));
   const auto earlier = QC_TRY(around.records(record_anchor(selection.chain, selection.base))->load());
   const CommitRequest offline = as_commit_request(request, disk);
   if (earlier && is_unfinished(*earlier) && !is_same_merge(*earlier, record_about(offline, selection))) {

@@ -44,12 +44,12 @@ def compare_row(context: Context, cached: bool, limits: dict | None = None) -> R
 def verify(context: Context) -> list[Row]:
     chain = three_layers(context)
     twin = context.folder / "twin.raw"
-    run("cp", "--reflink=never", "--sparse=never", chain.flat, twin)
-    os.sync()
     try:
+        run("cp", "--reflink=never", "--sparse=never", chain.flat, twin)
+        os.sync()
         cached = compare_row(context, cached=True, limits={PLAIN: partial(_plainly, chain, twin)})
     finally:
-        twin.unlink()
+        twin.unlink(missing_ok=True)
     cold = compare_row(context, cached=False, limits={DISK: partial(compare_limit, chain)})
     cached.note = f"{PLAIN}: a thread for each processor reads a mebibyte of each file and compares; no chain, no holes"
     cold.note = (f"{DISK}: the flat file from front to back, and as many bytes from the layers' files, a cluster at a "

@@ -11,6 +11,7 @@ from suite.measure import GIB, MIB
 
 SIZES = {"64M": 64 * MIB, "128M": 128 * MIB, "256M": 256 * MIB, "1G": GIB, "2G": 2 * GIB, "4G": 4 * GIB}
 USUAL = "256M"
+PUBLISHED = ("1G", "2G", "4G")
 ALONE = ("ci", "publish")
 COMPARES_BUILDS = ("mount", "readers")
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,8 @@ def parse(words: list[str]) -> argparse.Namespace:
         parser.error("--rounds must be at least 1")
     if options.before and (not options.subset or set(options.subset) - set(COMPARES_BUILDS)):
         parser.error(f"--before goes with {' and '.join(COMPARES_BUILDS)} only")
+    if options.publish and options.size not in PUBLISHED:
+        parser.error(f"--publish goes with --size {' or '.join(PUBLISHED)}")
     if options.before and options.publish:
         parser.error("--before compares two builds: that is not published")
     in_ci = options.subset == ["ci"]

@@ -22,6 +22,7 @@ HEADLINE = {"mount": ["sequential 1 MiB, all cold", "sequential 1 MiB, layers ca
                      "commit with --verify, against qemu-img without", "copy to a raw file, cold, flushed"],
             "verify": ["verify a chain against a raw file, cached"],
             "reflink": ["commit on XFS with reflink, extents in memory", "the same commit again, on XFS with reflink"]}
+LEAST_SIZE = 1  # GiB: what is measured on smaller disks is for who measures it
 HEADLINE_COLUMNS = ["", "qchain", "best of QEMU", "times better", "target"]
 HEAD = ["# Results", "Written by `bench/run --publish`.",
         "A figure is the median of the rounds (where it is said, the best), with the least and the most; what it means is "
@@ -32,11 +33,12 @@ BLOCK = re.compile(r"(<!-- bench:headline -->\n).*?(<!-- /bench -->)", re.DOTALL
 
 def publish(folder: Path, root: Path) -> None:
     """docs/performance-results.md, docs/bench-*.svg and the block in README.md, of the groups and sizes that `folder`
-    holds; what was published of others stays. Of a group that is there in two sizes, charts and README show the larger
+    holds, of disks that are large enough; what was published of others stays. Of a group that is there in two sizes, charts and README show the larger
     disks."""
-    results = sorted((load(path) for path in folder.glob("*.json")), key=_place)
+    known = [load(path) for path in folder.glob("*.json")]
+    results = sorted((result for result in known if _place(result)[1] >= LEAST_SIZE), key=_place)
     if not results:
-        raise Failed(f"{folder} holds no results: run bench/run first")
+        raise Failed(f"{folder} holds no results of disks of {LEAST_SIZE:g} GiB or more: run bench/run --size first")
     page = root / "docs/performance-results.md"
     page.write_text("\n\n".join([*HEAD, *_sections(page.read_text(), results)]) + "\n")
     for result in results:

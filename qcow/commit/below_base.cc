@@ -30,9 +30,10 @@ std::optional<BackingTarget> name_below(const BackingTarget& name, const Layer& 
 
 bool leads_to(const std::optional<BackingTarget>& name, const Layer& layer) {
   struct stat status{};
-  return name && (name->path == layer.file ||
-                  (::stat(name->path.c_str(), &status) == 0 &&
-                   FileIdentity{.device = status.st_dev, .inode = status.st_ino} == layer.image->storage().identity()));
+  return name && name->format == layer.image->format() &&
+         (name->path == layer.file ||
+          (::stat(name->path.c_str(), &status) == 0 &&
+           FileIdentity{.device = status.st_dev, .inode = status.st_ino} == layer.image->storage().identity()));
 }
 
 /// The lowest layer, from the base down, that is followed by another one than headers say. Nothing: none is.
@@ -52,15 +53,11 @@ std::optional<std::size_t> first_overridden(const Chain& chain, std::size_t base
 
 void refuse_other_below(CommitPlan& plan) {
   const Chain& chain = plan.selection.chain;
-  if (!plan.selection.overlay()) {
-    return;
-  }
   if (const auto layer = first_overridden(chain, plan.selection.base)) {
     plan.refusals.push_back(
         make_error(ErrorKind::refused, "a json: name above it says what lies below it, and its own header says another")
             .in(chain.layer(*layer).file)
-            .advise(
-                "write into its header what is meant (qemu-img rebase -u), or into the base's overlay a plain name"));
+            .advise("write into its header what is meant (qemu-img rebase -u), or into its overlay a plain name"));
   }
 }
 

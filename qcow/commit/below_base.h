@@ -6,7 +6,7 @@
 namespace qchain {
 
 /// Refuses where the chain below the base is not what the base's own header leads to: a json: name further up may say
-/// otherwise ("backing"), and is gone once the overlay above the top names the base.
+/// otherwise ("backing"), and is gone once the layers are merged.
 void refuse_other_below(CommitPlan& plan);
 
 }  // namespace qchain

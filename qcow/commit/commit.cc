@@ -61,7 +61,7 @@ Result<CommitPlan> plan_only(const CommitRequest& request, CommitSurroundings su
   const Selection selection = QC_TRY(lock_selection(request, chain, surroundings));
   const auto store = surroundings.records(record_anchor(selection.chain, selection.base));
   const auto earlier = QC_TRY(store->load());
-  QC_TRY(expect_none_unfinished_below(selection, surroundings));
+  QC_TRY(expect_none_unfinished_below(selection, surroundings.records));
   CommitPlan plan = QC_TRY(plan_request(selection, request, earlier, surroundings.stop));
   if (auto base = open_base(plan, surroundings.working); !base) {
     plan.refusals.push_back(std::move(base).error());

@@ -33,8 +33,7 @@ struct CommitRequest {
 struct CommitSurroundings {
   Gate& looking;         ///< opens without locks, to find out which files there are
   WritingGate& working;  ///< opens with locks, for the whole commit
-  /// The record of a base. `base`: path of the base, or of a file that stands for it.
-  std::function<std::unique_ptr<RecordStore>(const std::string& base)> records;
+  RecordsBeside records;
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;  ///< may be empty
   std::stop_token stop;
   /// Of the reading for the whole view's digest; may be empty.

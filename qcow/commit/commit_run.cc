@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "qcow/commit/bitmap_plan.h"
 #include "qcow/commit/last_write.h"
@@ -41,6 +42,19 @@ bool shows_changes(const Image& image) {
   return &image.data_storage() == &image.storage() && !is_block_device(image.storage());
 }
 
+/// The base was read back, and was not what it had to be: only another full check takes that back.
+bool found_wanting(const CommitRecord& earlier) {
+  return earlier.whole && earlier.whole->differs;
+}
+
+/// From here on bytes go into the base itself, and the file that was to take its place goes.
+void give_up_new_base(LiveCommit& live) {
+  if (live.new_base) {
+    live.temporaries.push_back(*std::exchange(live.new_base, std::nullopt));
+    live.engine = LiveEngine::qemu;
+  }
+}
+
 bool would_show_changes(const Slice& layers) {
   for (std::size_t i = layers.base; i <= layers.top; ++i) {
     if (!shows_changes(*layers.chain.layer(i).image)) {
@@ -55,7 +69,7 @@ bool would_show_changes(const Slice& layers) {
 Result<CommitReport> CommitRun::run() {
   store_ = around_.records(record_anchor(selection_.chain, selection_.base));
   const auto earlier = QC_TRY(store_->load());
-  QC_TRY(expect_none_unfinished_below(selection_, around_));
+  QC_TRY(expect_none_unfinished_below(selection_, around_.records));
   const CommitPlan plan = QC_TRY(plan_request(selection_, request_, earlier, around_.stop));
   if (!plan.refusals.empty()) {
     return std::unexpected(plan.refusals.front());
@@ -96,8 +110,11 @@ Result<void> CommitRun::begin(const CommitPlan& plan, const std::optional<Commit
 void CommitRun::go_on_from(const CommitRecord& earlier) {
   // What was read and moved is still right only if no layer has changed since.
   const bool unchanged = earlier.merged == record_.merged && would_show_changes(selection_.above());
-  record_.whole = unchanged ? earlier.whole : std::nullopt;
+  record_.whole = unchanged || found_wanting(earlier) ? earlier.whole : std::nullopt;
   record_.live = earlier.live;  // begun under a running guest: what it made for itself is to be deleted
+  if (record_.live) {
+    give_up_new_base(*record_.live);
+  }
   if (!is_unfinished(earlier)) {
     return;
   }

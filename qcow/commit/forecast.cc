@@ -93,18 +93,15 @@ Result<void> forecast_moves(CommitPlan& plan, const ForecastOptions& options) {
   const Image& base = *plan.selection.base_layer().image;
   const SharingProbe probe(plan);
   const bool will_share = plan.keep && plan.keep->by == KeptBy::sharing;
-  NewSpace space(base, will_share ? Overwriting::new_blocks : Overwriting::nothing);
+  NewSpace space(base, will_share ? Overwriting::new_blocks : Overwriting::nothing, options.moved_to);
   MoveWalk walk(above);
-  const auto left_of = [&](Range range) {
-    return range_between(std::max(range.start, options.moved_to), std::max(range.end(), options.moved_to));
-  };
   while (const auto move = QC_TRY(walk.next())) {
     if (options.stop.stop_requested()) {
       return fail(ErrorKind::interrupted, "interrupted");
     }
     if (move->kind == MoveKind::zero) {
       plan.totals.zeroed += move->extent.length;
-      space.add_zeros(left_of(move->extent.range()));
+      space.add_zeros(move->extent.range());
       continue;
     }
     const Range all = move->extent.range();
@@ -112,7 +109,7 @@ Result<void> forecast_moves(CommitPlan& plan, const ForecastOptions& options) {
     plan.totals.cloned += shared.length;
     plan.totals.copied += all.length - shared.length;
     for (const Range part : around(all, shared)) {
-      space.add(left_of(part));
+      space.add(part);
     }
   }
   plan.totals.zeroed += plan.selection.hidden_tail().length;

@@ -6,7 +6,7 @@ namespace qchain {
 
 /// Inside of the commit room.
 struct ForecastOptions {
-  std::uint64_t moved_to = 0;  ///< an earlier run has taken the space for what lies before this guest offset
+  std::uint64_t moved_to = 0;  ///< guest offset up to which an earlier run has overwritten what was to be kept
   std::stop_token stop;
 };
 

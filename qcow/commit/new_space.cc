@@ -22,8 +22,11 @@ std::uint64_t unit_of(const Image& base) {
 
 }  // namespace
 
-NewSpace::NewSpace(const Image& base, Overwriting overwriting)
-    : base_(base), overwriting_(may_be_shared(base) ? Overwriting::new_blocks : overwriting), unit_(unit_of(base)) {}
+NewSpace::NewSpace(const Image& base, Overwriting overwriting, std::uint64_t overwritten_to)
+    : base_(base),
+      overwriting_(may_be_shared(base) ? Overwriting::new_blocks : overwriting),
+      overwritten_to_(overwritten_to),
+      unit_(unit_of(base)) {}
 
 void NewSpace::add(Range range) {
   if (range.empty()) {
@@ -35,7 +38,7 @@ void NewSpace::add(Range range) {
   bytes_ += range_between(std::max(start, base_.size()), end).length;
   const Range inside = range_between(start, std::min(end, base_.size()));
   if (overwriting_ == Overwriting::new_blocks) {
-    bytes_ += inside.length;
+    bytes_ += range_between(std::max(inside.start, overwritten_to_), inside.end()).length;
   } else {
     count_holes(inside);
   }

@@ -22,7 +22,8 @@ enum class Overwriting : std::uint8_t {
 /// base the tables and refcounts that they need. All numbers in bytes; ranges are given in guest order.
 class NewSpace {
  public:
-  NewSpace(const Image& base, Overwriting overwriting);
+  /// `overwritten_to`: guest offset up to which new blocks have been taken already.
+  NewSpace(const Image& base, Overwriting overwriting, std::uint64_t overwritten_to = 0);
 
   /// A range that gets bytes.
   void add(Range range);
@@ -44,6 +45,7 @@ class NewSpace {
 
   const Image& base_;
   Overwriting overwriting_;
+  std::uint64_t overwritten_to_;
   std::uint64_t unit_;
   std::uint64_t bytes_ = 0;
   std::uint64_t counted_to_ = 0;

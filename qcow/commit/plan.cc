@@ -156,7 +156,7 @@ Result<CommitPlan> plan_commit(const Selection& selection, const PlanOptions& op
   check_siblings(plan, options, facts.last);
   QC_TRY(refuse_overlaps(plan, stop));
   QC_TRY(plan_bitmaps(plan, options.bitmaps, facts.resumed));
-  QC_TRY(forecast_moves(plan, {.moved_to = facts.resumed ? facts.resumed->moved_to : 0, .stop = stop}));
+  QC_TRY(forecast_moves(plan, {.moved_to = facts.moved_to, .stop = stop}));
   check_space(plan);
   return plan;
 }

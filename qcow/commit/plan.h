@@ -64,6 +64,7 @@ struct PlanFacts {
   std::optional<CommitRecord> last;     ///< what it says: of this commit or an earlier one
   std::optional<CommitRecord> resumed;  ///< `last`, if it is this very commit, begun and not finished
   EarlierKeeping earlier;               ///< what an earlier run of the same commit has done about `keep`
+  std::uint64_t moved_to = 0;           ///< the guest offset up to which it has moved what the layers hold now
 };
 
 /// Errors: io, corrupt (ranges that no layer can give: nothing can be planned then), interrupted.

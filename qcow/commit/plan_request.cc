@@ -62,7 +62,8 @@ Result<CommitPlan> plan_request(const Selection& selection, const CommitRequest&
   const PlanFacts facts{.record = FileRecordStore(record_anchor(selection.chain, selection.base)).path(),
                         .last = earlier,
                         .resumed = is_resumed ? earlier : std::nullopt,
-                        .earlier = earlier_keeping(earlier, selection, now)};
+                        .earlier = earlier_keeping(earlier, selection, now),
+                        .moved_to = is_resumed && earlier->merged == now.merged ? earlier->moved_to : 0};
   PlanOptions options = request.plan;
   if (!options.keep && facts.earlier.begun && facts.earlier.kept) {
     options.keep = as_begun(*facts.earlier.kept);

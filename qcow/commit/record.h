@@ -2,6 +2,8 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -173,6 +175,9 @@ class RecordStore {
   /// There is none any more, durably: for a commit that was refused before anything was done. Errors: io, permission.
   [[nodiscard]] virtual Result<void> remove() = 0;
 };
+
+/// The record of a base. `base`: path of the base, or of a file that stands for it.
+using RecordsBeside = std::function<std::unique_ptr<RecordStore>(const std::string& base)>;
 
 /// BASE.qchain.json beside the base.
 class FileRecordStore final : public RecordStore {

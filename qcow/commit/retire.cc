@@ -115,6 +115,11 @@ bool is_without_proof(const CommitRecord& record) {
   return !exists(record.merged.back()) && !record.content && !record.whole;
 }
 
+/// An earlier retirement had passed all checks.
+bool was_cut_off(const CommitRecord& record) {
+  return record.state == CommitState::verified && record.retiring;
+}
+
 Result<void> expect_files(const CommitRecord& record) {
   for (const RecordedFile& file : record.merged) {
     if (is_block_device(file.path)) {
@@ -167,7 +172,7 @@ Result<Retirement> retire(RecordStore& records, const CompareOptions& options,
   QC_TRY(expect_files(*record));
   QC_TRY(expect_in_place(record->base));
   // Cut off half-way, the layers can't be compared any more, but the base must still be what they were.
-  if (!was_verified_live(*record) && !(record->retiring && is_without_proof(*record))) {
+  if (!was_verified_live(*record) && !(was_cut_off(*record) && is_without_proof(*record))) {
     QC_TRY(verify_before(records, record->base, options));
     record = QC_TRY(records.load());
   }

@@ -26,7 +26,7 @@ bool is_inside_what_was_merged(const Layer& layer, const CommitRecord& record) {
 /// A mixture while the commit is not finished. One that writes to a new file leaves the base alone.
 bool is_half_merged(const Layer& layer, const CommitRecord& record) {
   const bool is_base = layer.image->storage().identity() == record.base.identity;
-  const bool is_written = !record.live || !record.live->new_base;
+  const bool is_written = !record.live || record.live->engine != LiveEngine::clone;
   return is_unfinished(record) && is_written && (is_base || is_below_merged_top(layer, record));
 }
 

@@ -86,6 +86,7 @@ Result<CommitRecord> finish(CommitRecord record, const CommitRequest& request, R
   disown_overlay(record);
   QC_TRY(store.save(record));
   QC_TRY(remove_temporaries(record, store));
+  around.working.forget();  // the request may ask for another commit, which locks anew
   return record;
 }
 
@@ -140,6 +141,16 @@ bool is_about(const CommitRecord& record, const Selection& selection) {
 
 namespace {
 
+/// A merged layer that is not there any more, or another file by now.
+std::optional<RecordedFile> missing_layer(const CommitRecord& record) {
+  const auto gone = std::ranges::find_if_not(record.merged, [](const RecordedFile& file) {
+    struct stat status{};
+    return ::stat(file.path.c_str(), &status) == 0 &&
+           FileIdentity{.device = status.st_dev, .inode = status.st_ino} == file.identity;
+  });
+  return gone == record.merged.end() ? std::nullopt : std::optional(*gone);
+}
+
 /// The record merges a layer of the selection's.
 bool takes_part(const CommitRecord& record, const Selection& selection) {
   for (std::size_t i = selection.base; i <= selection.top; ++i) {
@@ -155,11 +166,7 @@ bool takes_part(const CommitRecord& record, const Selection& selection) {
 
 Error unfinished_commit(const CommitRecord& record, const std::string& base) {
   Error error = make_error(ErrorKind::refused, "a commit into it was begun and is not finished").in(base);
-  const auto gone = std::ranges::find_if_not(record.merged, [](const RecordedFile& file) {
-    std::error_code failed;
-    return fs::exists(file.path, failed);
-  });
-  if (gone != record.merged.end()) {
+  if (const auto gone = missing_layer(record); gone && record.state == CommitState::copying) {
     return std::move(error).advise(
         fmt::format("nor can it be, '{}' is gone: put that back, or delete the record (….qchain.json) if the base "
                     "reads as it should",
@@ -170,10 +177,10 @@ Error unfinished_commit(const CommitRecord& record, const std::string& base) {
                                              record.base.path, record.merged.back().path, image));
 }
 
-Result<void> expect_none_unfinished_below(const Selection& selection, const CommitSurroundings& around) {
+Result<void> expect_none_unfinished_below(const Selection& selection, const RecordsBeside& records) {
   for (std::size_t below = 0; below < selection.base; ++below) {
-    const auto record = QC_TRY(around.records(record_anchor(selection.chain, below))->load());
-    if (record && is_unfinished(*record) && takes_part(*record, selection)) {
+    const auto record = QC_TRY(records(record_anchor(selection.chain, below))->load());
+    if (record && is_unfinished(*record) && !missing_layer(*record) && takes_part(*record, selection)) {
       return std::unexpected(unfinished_commit(*record, selection.chain.layer(below).file));
     }
   }

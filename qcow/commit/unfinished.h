@@ -33,8 +33,9 @@ void disown_overlay(CommitRecord& record);
 [[nodiscard]] Error unfinished_commit(const CommitRecord& record, const std::string& base);
 
 /// No commit of a layer of `selection` into one below its base is unfinished: after this one, the other's layers would
-/// not be in the chain any more, and it could never be finished. Errors: refused (what finishes it), io, corrupt.
-[[nodiscard]] Result<void> expect_none_unfinished_below(const Selection& selection, const CommitSurroundings& around);
+/// not be in the chain any more, and it could never be finished. (One whose layers are gone can't be anyway.) Errors:
+/// refused (what finishes it), io, corrupt.
+[[nodiscard]] Result<void> expect_none_unfinished_below(const Selection& selection, const RecordsBeside& records);
 
 /// When an earlier run was cut off after the overlay's header was switched, the chain no longer shows the merged
 /// layers: makes the switch durable and the record `done`. The record, if this request asks for the very commit that is

@@ -45,9 +45,6 @@ Result<SharedStorage> FileWritingGate::open(const OpenRequest& request) {
   const bool there = ::stat(request.path.c_str(), &status) == 0;
   const FileIdentity identity{.device = status.st_dev, .inode = status.st_ino};
   if (there && std::ranges::find(announced_, identity) != announced_.end()) {
-    if (SharedWritable opened = writable(identity)) {
-      return opened;  // its lock is ours: a second one would be in its way
-    }
     return open_for_writing(request);
   }
   return open_for_reading(request);
@@ -72,6 +69,11 @@ Result<SharedStorage> FileWritingGate::open_for_writing(const OpenRequest& reque
   SharedWritable storage = QC_TRY(WritableFileStorage::adopt(std::move(fd), request.path));
   opened_.push_back(storage);
   return storage;
+}
+
+void FileWritingGate::forget() {
+  announced_.clear();
+  opened_.clear();
 }
 
 SharedWritable FileWritingGate::writable(FileIdentity file) const {

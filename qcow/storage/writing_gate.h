@@ -19,6 +19,9 @@ class WritingGate : public Gate {
   virtual void expect_leftovers() = 0;
   /// What was opened for writing, or null. Shared with the chain that was opened through this gate.
   [[nodiscard]] virtual SharedWritable writable(FileIdentity file) const = 0;
+  /// Before another chain is opened: nothing is going to be written any more of what was announced so far. What is open
+  /// is closed, and its locks end, when its last user goes.
+  virtual void forget() = 0;
 };
 
 /// For local files, with QEMU's locks: write and resize on the files to be written, which nobody else may even read
@@ -31,6 +34,7 @@ class FileWritingGate final : public WritingGate {
   void will_write(FileIdentity file) override { announced_.push_back(file); }
   void expect_leftovers() override { expects_leftovers_ = true; }
   [[nodiscard]] SharedWritable writable(FileIdentity file) const override;
+  void forget() override;
 
  private:
   [[nodiscard]] Result<SharedStorage> open_for_reading(const OpenRequest& request);

@@ -47,6 +47,7 @@ class SimGate final : public WritingGate {
   }
   void will_write(FileIdentity file) override { announced_.push_back(file); }
   void expect_leftovers() override { expects_leftovers_ = true; }
+  void forget() override { announced_.clear(); }
   [[nodiscard]] SharedWritable writable(FileIdentity file) const override {
     return std::ranges::find(announced_, file) == announced_.end() ? nullptr : find(file);
   }

@@ -12,8 +12,8 @@ OpenRequest by_user(const std::string& path) {
   return {.path = path, .role = OpenRole::named_by_user, .named_by = {}};
 }
 
-/// Its lock keeps out everybody else, the same process included.
-TEST(FileWritingGateTest, OpensWhatItWritesOnlyOnce) {
+/// Its lock keeps out everybody else, the same process included: a file in two roles is not written.
+TEST(FileWritingGateTest, OpensWhatItWritesOnlyOnceUntilItForgets) {
   const test::TempDir folder;
   const std::string path = folder / "image";
   test::make_hole_file(path, 4096);
@@ -23,13 +23,17 @@ TEST(FileWritingGateTest, OpensWhatItWritesOnlyOnce) {
   ASSERT_TRUE(seen.has_value());
   gate.will_write((*seen)->identity());
 
-  const auto first = gate.open(by_user(path));
+  auto first = gate.open(by_user(path));
   ASSERT_TRUE(first.has_value()) << describe(first.error());
-  const auto second = gate.open(by_user(path));
-
-  ASSERT_TRUE(second.has_value()) << describe(second.error());
-  EXPECT_EQ(*first, *second);
   EXPECT_EQ(gate.writable((*first)->identity()), *first);
+  const auto second = gate.open(by_user(path));
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().kind, ErrorKind::locked);
+
+  first->reset();
+  gate.forget();
+  EXPECT_EQ(gate.writable((*seen)->identity()), nullptr);
+  EXPECT_TRUE(gate.open(by_user(path)).has_value());
 }
 
 }  // namespace
