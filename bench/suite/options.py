@@ -42,8 +42,8 @@ def parse(words: list[str]) -> argparse.Namespace:
                              "same rounds; results are printed, not kept")
     parser.add_argument("--nice", type=int, default=0, help="scheduling priority, such as -15 on a busy machine (root)")
     parser.add_argument("--publish", action="store_true",
-                        help="put all results of DIR, from this and earlier runs, into docs/ and the README; what is "
-                             "there of other groups stays")
+                        help="put all results of DIR, from this and earlier runs, of disks of 1 GiB or more, into docs/ "
+                             "and the README; what is there of other groups stays")
     parser.add_argument("--list", action="store_true", help="list the subsets, measure nothing")
     options = parser.parse_args(words)
     unknown = [name for name in options.subset if name not in [*names, *ALONE]]
