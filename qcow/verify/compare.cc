@@ -4,6 +4,7 @@
 #include <cstring>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "qcow/storage/block_memory.h"
@@ -76,17 +77,19 @@ class Comparing {
     const BlockMemory memory = QC_TRY(BlockMemory::make(2 * chunk_size));
     const MutableBytes left = memory.bytes().first(chunk_size);
     const MutableBytes right = memory.bytes().last(chunk_size);
-    for (Batch batch = take(); !batch.empty(); batch = take()) {
-      fetch(batch);
+    for (Batch batch = take_and_fetch(); !batch.empty();) {
+      Batch next = take_and_fetch();  // the disk works at it while this one is compared
       for (const PairedRange& part : batch) {
         finish(part, QC_TRY(compare_chunk(part, left.first(part.range.length), right.first(part.range.length))));
       }
+      batch = std::move(next);
     }
     return {};
   }
 
   /// A scattered layer gives a small range each time: asked for together, the disk has several to work at.
-  void fetch(const Batch& batch) const {
+  Batch take_and_fetch() {
+    Batch batch = take();
     for (const PairedRange& part : batch) {
       if (part.pairing != Pairing::left_zero) {
         left_.will_need(part.range);
@@ -95,6 +98,7 @@ class Comparing {
         right_.will_need(part.range);
       }
     }
+    return batch;
   }
 
   /// What continues the range before is read together with it.
