@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "qcow/bulk/cached_extents.h"
+#include "qcow/bulk/gathered_batches.h"
 #include "qcow/storage/block_memory.h"
 #include "qcow/storage/direct_storage.h"
 
@@ -22,15 +24,23 @@ constexpr std::uint64_t buffer_size = std::max(StoredBatches::batch_size + 2 * d
 /// Waking the reporting thread for each piece would cost more than reading it.
 constexpr std::chrono::milliseconds between_reports{50};
 
-/// The work of all threads: one list of batches, from which each takes the next.
+Extents in_memory(const View& view, Extents& extents, CacheUse cache) {
+  return cache == CacheUse::pass_by ? take_cached(view, extents) : Extents{};
+}
+
+/// The work of all threads: lists of batches, from which each takes the next.
 class Reading {
  public:
   Reading(const View& view, Extents extents, const FileOrderSink& sink, const FileOrderOptions& options)
-      : view_(view), sink_(sink), options_(options), batches_(view, std::move(extents), options.cache, options.past) {}
+      : view_(view),
+        sink_(sink),
+        options_(options),
+        gathered_(in_memory(view, extents, options.cache)),
+        batches_(view, std::move(extents), options.cache, options.past) {}
 
   Result<void> run() {
     {
-      std::vector<std::jthread> threads(std::min<std::size_t>(options_.threads, batches_.bound()));
+      std::vector<std::jthread> threads(std::min<std::size_t>(options_.threads, gathered_.bound() + batches_.bound()));
       working_ = threads.size();
       for (auto& thread : threads) {
         thread = std::jthread([this] { work(); });
@@ -52,18 +62,33 @@ class Reading {
 
   Result<void> move_all() {
     const BlockMemory memory = QC_TRY(BlockMemory::make(buffer_size));
-    while (const auto batch = next()) {
+    while (const auto batch = next(gathered_)) {
+      QC_TRY(move(*batch, memory.bytes()));
+    }
+    while (const auto batch = next(batches_)) {
       QC_TRY(move(*batch, memory.bytes()));
     }
     return {};
   }
 
-  std::optional<StoredBatch> next() {
+  template <typename Batches>
+  auto next(Batches& batches) -> decltype(batches.next()) {
     const std::scoped_lock lock(mutex_);
     if (options_.stop.stop_requested()) {
       note(fail(ErrorKind::interrupted, "interrupted"));
     }
-    return error_ ? std::nullopt : batches_.next();
+    return error_ ? std::nullopt : batches.next();
+  }
+
+  Result<void> move(const GatheredBatch& batch, MutableBytes buffer) {
+    std::vector<GuestPiece> pieces;
+    pieces.reserve(batch.parts.size());
+    for (const auto& [extent, place] : batch.parts) {
+      const MutableBytes bytes = buffer.subspan(place, extent.length);
+      QC_TRY(view_.slice().chain.layer(extent.layer).image->data_storage().read_padded(extent.offset, bytes));
+      pieces.push_back({.guest = extent.range(), .bytes = bytes});
+    }
+    return hand_over(pieces);
   }
 
   Result<void> move(const StoredBatch& batch, MutableBytes buffer) {
@@ -124,6 +149,7 @@ class Reading {
   std::atomic<std::uint64_t> taken_ = 0;  ///< since it was reported
   std::mutex mutex_;                      ///< guards all below
   std::condition_variable done_;
+  GatheredBatches gathered_;
   StoredBatches batches_;
   std::size_t working_ = 0;
   std::optional<Error> error_;

@@ -24,8 +24,8 @@ struct GuestPiece {
 
 /// What is done with the bytes.
 struct FileOrderSink {
-  /// Takes what was read in one go; called by several threads at once, for ranges that don't overlap. The bytes lie in
-  /// memory as they do in the file, in blocks of 4096 bytes.
+  /// Takes what was read in one go; called by several threads at once, for ranges that don't overlap. Whole
+  /// blocks of 4096 bytes, in the file or, from memory, in the guest, are blocks in memory, and neighbours are.
   std::function<Result<void>(std::span<const GuestPiece> pieces)> take;
   /// Called by the calling thread from time to time: guest bytes taken since the call before. May be empty.
   std::function<Result<void>(std::uint64_t bytes)> taken;
@@ -33,8 +33,9 @@ struct FileOrderSink {
 
 /// Reads extents (data and compressed, of `view`) with several threads, in the order in which they lie in the layers'
 /// files. An overlay's clusters lie in the order in which they were written: by guest offset they would be read in
-/// small pieces from all over the file. Returns when all were taken. Errors: the first of reading, taking or `taken`;
-/// io, corrupt, interrupted.
+/// small pieces from all over the file. What the page cache has, and is to be taken from it (CacheUse::pass_by), costs
+/// nothing to be read so, and comes first, in guest order: neighbours together. Returns when all were taken. Errors:
+/// the first of reading, taking or `taken`; io, corrupt, interrupted.
 [[nodiscard]] Result<void> read_in_file_order(const View& view, Extents extents, const FileOrderSink& sink,
                                               const FileOrderOptions& options);
 

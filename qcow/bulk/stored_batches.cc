@@ -46,27 +46,8 @@ void StoredBatches::enter(const Storage& file) {
   }
 }
 
-/// Nearly all that is wanted of a file, from here on. Asked once, before it is read: what is read through the cache is
-/// read ahead, and would make the next piece look as if it had been there.
-bool StoredBatches::is_in_memory(const Storage& file) const {
-  std::uint64_t wanted = 0;
-  std::uint64_t there = 0;
-  for (std::size_t i = used_; i < extents_.size() && extents_[i].kind == ExtentKind::data; ++i) {
-    const Extent& extent = extents_[i];
-    if (&file_of(extent) != &file) {
-      break;
-    }
-    for (std::uint64_t done = 0; done < extent.length; done += batch_size) {
-      const Range piece{extent.offset + done, std::min(batch_size, extent.length - done)};
-      wanted += piece.length;
-      there += file.is_in_memory(piece) ? piece.length : 0;
-    }
-  }
-  return there > wanted - wanted / 8;
-}
-
 SharedStorage StoredBatches::past_cache_of(const Storage& file) const {
-  if (cache_ == CacheUse::keep || (cache_ == CacheUse::pass_by && is_in_memory(file))) {
+  if (cache_ == CacheUse::keep) {
     return nullptr;
   }
   return opened_ != nullptr ? opened_->of(file) : file.past_cache();

@@ -33,7 +33,6 @@ class StoredBatches {
   [[nodiscard]] Extent take(std::uint64_t length);
   void enter(const Storage& file);
   [[nodiscard]] SharedStorage past_cache_of(const Storage& file) const;
-  [[nodiscard]] bool is_in_memory(const Storage& file) const;
 
   const View& view_;
   Extents extents_;  ///< by file and place

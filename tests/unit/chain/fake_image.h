@@ -22,12 +22,17 @@ class MemoryStorage final : public Storage {
   [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, MutableBytes into) const override;
   [[nodiscard]] Result<StoredRun> run_at(std::uint64_t offset, std::uint64_t end) const override;
   void will_need(Range) const noexcept override {}
+  [[nodiscard]] bool is_in_memory(Range range) const noexcept override { return range.end() <= in_memory_to_; }
   [[nodiscard]] int descriptor() const noexcept override { return -1; }
+
+  /// The page cache has all below `offset`.
+  void pretend_in_memory(std::uint64_t offset = UINT64_MAX) noexcept { in_memory_to_ = offset; }
 
  private:
   std::string name_ = "memory";
   std::vector<std::byte> bytes_;
   FileIdentity identity_;
+  std::uint64_t in_memory_to_ = 0;
 };
 
 /// An image whose extents are given: what it does not name is unallocated. Counts how often it is asked. Compressed
@@ -47,6 +52,7 @@ class FakeImage final : public Image {
   [[nodiscard]] std::uint64_t map_unit() const noexcept override { return 65536; }
   [[nodiscard]] Result<void> inflate(const Extent& extent, MutableBytes cluster) const override;
 
+  void pretend_in_memory(std::uint64_t offset = UINT64_MAX) noexcept { storage_.pretend_in_memory(offset); }
   [[nodiscard]] int inflated() const noexcept { return inflated_; }
   [[nodiscard]] int mapped() const noexcept { return mapped_; }
 
