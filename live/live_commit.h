@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <stop_token>
 #include <string>
 
@@ -55,7 +54,7 @@ struct LiveRequest {
 
 struct LiveSurroundings {
   Machine& machine;
-  std::function<std::unique_ptr<RecordStore>(const std::string& base)> records;
+  RecordsBeside records;
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;         ///< of the copying; never empty
   std::function<void(std::uint64_t done, std::uint64_t total)> verify_progress;  ///< never empty
   std::function<void(const std::string& line)> say;  ///< a step that was reached; never empty

@@ -1,6 +1,7 @@
 #include "qcow/commit/commit.h"
 
 #include "qcow/commit/commit_run.h"
+#include "qcow/commit/finish_earlier.h"
 #include "qcow/commit/open_base.h"
 #include "qcow/commit/plan_request.h"
 #include "qcow/commit/unfinished.h"

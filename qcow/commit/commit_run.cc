@@ -1,12 +1,11 @@
 #include "qcow/commit/commit_run.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "qcow/commit/bitmap_plan.h"
 #include "qcow/commit/last_write.h"
+#include "qcow/commit/new_space.h"
 #include "qcow/commit/open_base.h"
 #include "qcow/commit/plan_request.h"
 #include "qcow/commit/relink.h"
@@ -14,54 +13,14 @@
 #include "qcow/commit/temporaries.h"
 #include "qcow/commit/unfinished.h"
 #include "qcow/commit/whole_digest.h"
-#include "qcow/storage/block_device.h"
 
 namespace qchain {
 
 namespace {
 
-/// By the base's files on their file system, in bytes. A device takes none; nor does a simulated file.
-std::optional<std::uint64_t> space_taken(const Image& base) {
-  std::uint64_t bytes = 0;
-  for (const Storage* file : {&base.storage(), &base.data_storage()}) {
-    struct stat status{};
-    if (file->descriptor() < 0 || ::fstat(file->descriptor(), &status) != 0 || !S_ISREG(status.st_mode)) {
-      return std::nullopt;
-    }
-    bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
-    if (&base.storage() == &base.data_storage()) {
-      break;
-    }
-  }
-  return bytes;
-}
-
-/// Whether a layer that was written to has another size or time. Not one on a device, which has none of its own; nor
-/// one with an external data file, which is written to alone.
-bool shows_changes(const Image& image) {
-  return &image.data_storage() == &image.storage() && !is_block_device(image.storage());
-}
-
 /// The base was read back, and was not what it had to be: only another full check takes that back.
 bool found_wanting(const CommitRecord& earlier) {
   return earlier.whole && earlier.whole->differs;
-}
-
-/// From here on bytes go into the base itself, and the file that was to take its place goes.
-void give_up_new_base(LiveCommit& live) {
-  if (live.new_base) {
-    live.temporaries.push_back(*std::exchange(live.new_base, std::nullopt));
-    live.engine = LiveEngine::qemu;
-  }
-}
-
-bool would_show_changes(const Slice& layers) {
-  for (std::size_t i = layers.base; i <= layers.top; ++i) {
-    if (!shows_changes(*layers.chain.layer(i).image)) {
-      return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace

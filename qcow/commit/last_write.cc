@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "qcow/storage/block_device.h"
+
 namespace qchain {
 
 namespace {
@@ -22,6 +24,23 @@ std::optional<FileTime> last_write(const Image& image) {
   const auto file = time_of(image.storage());
   const auto data = time_of(image.data_storage());
   return file && data ? std::optional(std::max(*file, *data)) : std::nullopt;
+}
+
+namespace {
+
+bool shows_changes(const Image& image) {
+  return &image.data_storage() == &image.storage() && !is_block_device(image.storage());
+}
+
+}  // namespace
+
+bool would_show_changes(const Slice& layers) {
+  for (std::size_t i = layers.base; i <= layers.top; ++i) {
+    if (!shows_changes(*layers.chain.layer(i).image)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 namespace {

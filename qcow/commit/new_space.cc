@@ -1,5 +1,7 @@
 #include "qcow/commit/new_space.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 namespace qchain {
@@ -21,6 +23,22 @@ std::uint64_t unit_of(const Image& base) {
 }
 
 }  // namespace
+
+// A simulated file has no descriptor, and takes nothing either.
+std::optional<std::uint64_t> space_taken(const Image& base) {
+  std::uint64_t bytes = 0;
+  for (const Storage* file : {&base.storage(), &base.data_storage()}) {
+    struct stat status{};
+    if (file->descriptor() < 0 || ::fstat(file->descriptor(), &status) != 0 || !S_ISREG(status.st_mode)) {
+      return std::nullopt;
+    }
+    bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
+    if (&base.storage() == &base.data_storage()) {
+      break;
+    }
+  }
+  return bytes;
+}
 
 NewSpace::NewSpace(const Image& base, Overwriting overwriting, std::uint64_t overwritten_to)
     : base_(base),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "qcow/chain/image.h"
 
@@ -11,6 +12,9 @@ namespace qchain {
 [[nodiscard]] constexpr std::uint64_t units_for(std::uint64_t bytes, std::uint64_t unit) noexcept {
   return bytes / unit + (bytes % unit != 0 ? 1 : 0);
 }
+
+/// What the base's files take on their file system, in bytes. Nothing where that can't be told: a device takes none.
+[[nodiscard]] std::optional<std::uint64_t> space_taken(const Image& base);
 
 /// What writing to space that the base has already takes.
 enum class Overwriting : std::uint8_t {

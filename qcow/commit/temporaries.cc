@@ -4,8 +4,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace qchain {
+
+void give_up_new_base(LiveCommit& live) {
+  if (live.new_base) {
+    live.temporaries.push_back(*std::exchange(live.new_base, std::nullopt));
+    live.engine = LiveEngine::qemu;
+  }
+}
 
 Result<void> remove_temporaries(CommitRecord& record, RecordStore& store) {
   if (!record.live) {

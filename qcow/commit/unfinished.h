@@ -1,10 +1,8 @@
 #pragma once
 
-#include <optional>
-
 #include "qcow/commit/commit.h"
 
-/// Inside of the commit room: what an earlier run has left, and how to go on.
+/// Inside of the commit room: what an earlier run has left.
 namespace qchain {
 
 /// A layer as a record names it.
@@ -36,11 +34,5 @@ void disown_overlay(CommitRecord& record);
 /// not be in the chain any more, and it could never be finished. (One whose layers are gone can't be anyway.) Errors:
 /// refused (what finishes it), io, corrupt.
 [[nodiscard]] Result<void> expect_none_unfinished_below(const Selection& selection, const RecordsBeside& records);
-
-/// When an earlier run was cut off after the overlay's header was switched, the chain no longer shows the merged
-/// layers: makes the switch durable and the record `done`. The record, if this request asks for the very commit that is
-/// done by now; nothing otherwise: then there is something to do. Errors: io, locked, no_space.
-[[nodiscard]] Result<std::optional<CommitRecord>> finish_earlier_run(const CommitRequest& request, const Chain& chain,
-                                                                     CommitSurroundings& around);
 
 }  // namespace qchain

@@ -149,6 +149,23 @@ TEST_F(LostFooting, TheBaseHasToLeadByItselfToWhatLiesBelowIt) {
   EXPECT_TRUE(same) << describe(same.error());
 }
 
+/// The same file, but read as what it holds while the json: name is there, and as a raw disk afterwards.
+TEST_F(LostFooting, TheBaseHasToSayTheSameFormatOfWhatLiesBelowIt) {
+  qemu_img({"create", "-q", "-f", "qcow2", dir / "lowest.qcow2", "4M"});
+  create_overlay(dir / "middle.qcow2", "lowest.qcow2", "raw");
+  const std::string below =
+      R"({"driver":"qcow2","file":{"driver":"file","filename":")" + (dir / "lowest.qcow2") + R"("}})";
+  const std::string name = R"(json:{"driver":"qcow2","file":{"driver":"file","filename":")" + (dir / "middle.qcow2") +
+                           R"("},"backing":)" + below + "}";
+  qemu_img({"rebase", "-u", "-b", name, "-F", "qcow2", a});
+  const auto report = run_commit(request_for(b, dir / "middle.qcow2", a));
+  ASSERT_FALSE(report);
+  EXPECT_TRUE(describe(report.error()).contains("its own header says another")) << describe(report.error());
+  qemu_img({"rebase", "-u", "-b", "lowest.qcow2", "-F", "qcow2", dir / "middle.qcow2"});
+  const auto same = run_commit(request_for(b, dir / "middle.qcow2", a));
+  EXPECT_TRUE(same) << describe(same.error());
+}
+
 TEST_F(LostFooting, PlanningStopsWhenAsked) {
   std::stop_source stopped;
   stopped.request_stop();

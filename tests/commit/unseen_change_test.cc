@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
+#include "qcow/commit/verify_commit.h"
+#include "qcow/storage/read_back_gate.h"
 #include "tests/commit/run_commit.h"
 #include "tests/support/files.h"
 #include "tests/support/qemu.h"
@@ -38,6 +42,13 @@ class UnseenChange : public testing::Test {
     ASSERT_EQ(::utimensat(AT_FDCWD, top.c_str(), times.data(), 0), 0);
   }
 
+  /// The whole base, from the disk, against what was read before the first write.
+  bool base_is_right() const {
+    FileRecordStore records(base);
+    ReadBackGate gate;
+    return verify_whole(records, gate, {}).value().good();
+  }
+
   TempDir dir;
   std::string base = dir / "base.raw";
   std::string top = dir / "top.qcow2";
@@ -50,6 +61,20 @@ TEST_F(UnseenChange, ToADataFileIsMerged) {
   const auto report = run_commit(request_for(top));
   ASSERT_TRUE(report) << describe(report.error());
   EXPECT_TRUE(same_bytes(qemu_bytes(top), read_file(base)));
+}
+
+/// Layers that don't tell whether they changed don't take back what was found out about the base either.
+TEST_F(UnseenChange, ABaseThatWasFoundWantingStaysSo) {
+  CommitRequest request = request_for(top);
+  request.whole_digest = DigestKind::quick;
+  ASSERT_TRUE(run_commit(request));
+  ASSERT_TRUE(base_is_right());
+  const auto left_at = std::filesystem::last_write_time(base);
+  flip_bit(base, 10);
+  std::filesystem::last_write_time(base, left_at);  // as if the disk had done it
+  EXPECT_FALSE(base_is_right());
+  ASSERT_TRUE(run_commit(request));
+  EXPECT_FALSE(base_is_right()) << "the digest of the first time counts";
 }
 
 }  // namespace
