@@ -33,8 +33,8 @@ struct FileOrderSink {
 
 /// Reads extents (data and compressed, of `view`) with several threads, in the order in which they lie in the layers'
 /// files. An overlay's clusters lie in the order in which they were written: by guest offset they would be read in
-/// small pieces from all over the file. What the page cache has, and is to be taken from it (CacheUse::pass_by), costs
-/// nothing to be read so, and comes first, in guest order: neighbours together. Returns when all were taken. Errors:
+/// small pieces from all over the file. What is taken from the page cache (CacheUse::pass_by) needs no such order, and
+/// comes first, in that of the guest: neighbours together. Returns when all were taken. Errors:
 /// the first of reading, taking or `taken`; io, corrupt, interrupted.
 [[nodiscard]] Result<void> read_in_file_order(const View& view, Extents extents, const FileOrderSink& sink,
                                               const FileOrderOptions& options);

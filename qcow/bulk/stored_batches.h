@@ -21,8 +21,9 @@ class StoredBatches {
   /// Bytes of one batch, at the most.
   static constexpr std::uint64_t batch_size = std::uint64_t{1} << 20;
 
-  /// `extents`: data and compressed, of this view, which outlives the object. `past`: what is read from to pass by the
-  /// cache; null: files are opened as they come.
+  /// `extents`: data and compressed, of this view, which outlives the object. What is to be taken from the page cache
+  /// has been taken out of them (take_cached()): unless it is to be kept, all is read past it. `past`: what is read
+  /// from then; null: files are opened as they come.
   StoredBatches(const View& view, Extents extents, CacheUse cache, const PastCache* past = nullptr);
   [[nodiscard]] std::optional<StoredBatch> next();
   /// How many batches there are at the most.

@@ -49,7 +49,7 @@ class Copier {
 
 /// In guest order: for a base that has to find a place for what is new.
 [[nodiscard]] std::unique_ptr<Copier> copier_in_guest_order(CopierSetup setup);
-/// In the order of the layers' files: for a base that takes any order.
+/// In the order that read_in_file_order() has: for a base that takes any.
 [[nodiscard]] std::unique_ptr<Copier> copier_in_file_order(CopierSetup setup);
 
 }  // namespace qchain

@@ -13,17 +13,6 @@ namespace {
 /// Extents gathered before they are sorted and read: 10 MiB of them. At 64 KiB each, 16 GiB of scattered clusters.
 constexpr std::size_t extents_at_once = std::size_t{1} << 18;
 
-/// What continues the piece before, on the disk and in memory, is written together with it.
-void add(std::vector<WritePiece>& pieces, const WritePiece& piece) {
-  if (!pieces.empty() && pieces.back().offset + pieces.back().bytes.size() == piece.offset &&
-      pieces.back().bytes.data() + pieces.back().bytes.size() == piece.bytes.data()) {
-    WritePiece& last = pieces.back();
-    last.bytes = Bytes(last.bytes.data(), last.bytes.size() + piece.bytes.size());
-  } else {
-    pieces.push_back(piece);
-  }
-}
-
 class FileOrderCopier final : public Copier {
  public:
   explicit FileOrderCopier(CopierSetup setup) : setup_(std::move(setup)) {}
@@ -70,7 +59,7 @@ class FileOrderCopier final : public Copier {
       if (is_zero(bytes)) {
         QC_TRY(setup_.base.zero(guest));  // sparse stays sparse
       } else {
-        add(stored, {.offset = guest.start, .bytes = bytes});
+        stored.push_back({.offset = guest.start, .bytes = bytes});
       }
       sum.add(guest.start, bytes);
     }

@@ -10,8 +10,8 @@
 
 namespace qchain {
 
-/// Copies chunks into an image whose places are known beforehand, in the order of the layers' files, many at a time.
-/// Memory: 10 MiB of extents, and what read_in_file_order() takes. Not thread-safe.
+/// Copies chunks into an image whose places are known beforehand, many at a time, in the order that
+/// read_in_file_order() has. Memory: 10 MiB of extents, and what read_in_file_order() takes. Not thread-safe.
 class GatheredCopy {
  public:
   using Moved = std::function<void(std::uint64_t bytes)>;  ///< guest bytes; called by the calling thread

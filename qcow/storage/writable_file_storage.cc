@@ -3,9 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <vector>
+
+#include "qcow/storage/joined_pieces.h"
 
 namespace qchain {
 
@@ -39,16 +40,18 @@ Result<void> WritableFileStorage::write(std::uint64_t offset, Bytes bytes) {
 
 Result<void> WritableFileStorage::write_all(std::span<const WritePiece> pieces) {
   DirectWriter* direct = direct_writer();
-  if (direct == nullptr) {
-    return WritableStorage::write_all(pieces);
+  std::vector<WritePiece> past;
+  std::vector<WritePiece> through_cache;
+  for (const WritePiece& piece : pieces) {
+    // New space is found by the cache: all at once, when it is written back, so that what is neighbours comes together.
+    const bool passes =
+        direct != nullptr && DirectWriter::suits(piece) && has_space({piece.offset, piece.bytes.size()});
+    (passes ? past : through_cache).push_back(piece);
   }
-  std::vector<WritePiece> sorted(pieces.begin(), pieces.end());
-  // New space is found by the cache: all at once, when it is written back, so that what is neighbours comes together.
-  const auto through_cache = std::ranges::partition(sorted, [this](const WritePiece& piece) {
-    return DirectWriter::suits(piece) && has_space({piece.offset, piece.bytes.size()});
-  });
-  const std::span past(sorted.begin(), through_cache.begin());
-  return WritableStorage::write_all(direct->write(past) ? std::span<const WritePiece>(through_cache) : sorted);
+  if (!past.empty() && !direct->write(joined(past))) {
+    through_cache.assign(pieces.begin(), pieces.end());
+  }
+  return WritableStorage::write_all(joined(through_cache));
 }
 
 DirectWriter* WritableFileStorage::direct_writer() {

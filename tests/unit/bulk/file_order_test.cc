@@ -32,15 +32,18 @@ std::vector<std::byte> numbered(std::uint64_t size) {
   return bytes;
 }
 
+enum class Lies : std::uint8_t { on_disk, in_memory };
+
 /// `count` clusters of a file, the last one first in the guest.
-View backwards(std::uint64_t count) {
+View backwards(std::uint64_t count, Lies where = Lies::on_disk) {
   Extents extents;
   for (std::uint64_t i = 0; i < count; ++i) {
     extents.push_back(
         {.start = i * cluster, .length = cluster, .offset = (count - 1 - i) * cluster, .kind = ExtentKind::data});
   }
-  return View(slice_of({std::make_shared<FakeImage>(count * cluster, extents, numbered(count * cluster))}),
-              ViewCaches{});
+  const auto image = std::make_shared<FakeImage>(count * cluster, extents, numbered(count * cluster));
+  image->pretend_in_memory(where == Lies::in_memory ? UINT64_MAX : 0);
+  return View(slice_of({image}), ViewCaches{});
 }
 
 TEST(FileOrder, GivesEachStoredByteOnce) {
@@ -115,8 +118,10 @@ TEST(FileOrder, CutsALongExtent) {
   EXPECT_EQ(cut.back().end(), size);
 }
 
-TEST(FileOrder, EndsAtTheFirstError) {
-  const View view = backwards(256);
+class FileOrderEnds : public testing::TestWithParam<Lies> {};
+
+TEST_P(FileOrderEnds, AtTheFirstError) {
+  const View view = backwards(256, GetParam());
   std::atomic<int> calls = 0;
   const FileOrderSink sink{.take = [&](std::span<const GuestPiece>) -> Result<void> {
                              ++calls;
@@ -129,17 +134,19 @@ TEST(FileOrder, EndsAtTheFirstError) {
   EXPECT_LE(calls, 4) << "one in each thread's hands";
 }
 
-TEST(FileOrder, ACallerWhoCannotGoOnEndsIt) {
-  const View view = backwards(256);
+TEST_P(FileOrderEnds, ForACallerWhoCannotGoOn) {
+  const View view = backwards(256, GetParam());
   const FileOrderSink sink{.take = [](std::span<const GuestPiece>) -> Result<void> { return {}; },
                            .taken = [](std::uint64_t) -> Result<void> { return fail(ErrorKind::io, "no"); }};
   EXPECT_FALSE(read_in_file_order(view, stored_extents(view), sink, {.threads = 2}));
 }
 
-TEST(FileOrder, StopsWhenAsked) {
-  const View view = backwards(256);
+TEST_P(FileOrderEnds, WhenAsked) {
+  const View view = backwards(256, GetParam());
   std::stop_source stop;
+  std::atomic<int> calls = 0;
   const FileOrderSink sink{.take = [&](std::span<const GuestPiece>) -> Result<void> {
+                             ++calls;
                              stop.request_stop();
                              return {};
                            },
@@ -147,7 +154,10 @@ TEST(FileOrder, StopsWhenAsked) {
   const auto outcome = read_in_file_order(view, stored_extents(view), sink, {.threads = 2, .stop = stop.get_token()});
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().kind, ErrorKind::interrupted);
+  EXPECT_LE(calls, 2) << "one in each thread's hands";
 }
+
+INSTANTIATE_TEST_SUITE_P(, FileOrderEnds, testing::Values(Lies::on_disk, Lies::in_memory));
 
 }  // namespace
 }  // namespace qchain::test

@@ -59,7 +59,7 @@ TEST(GatheredBatches, CutsWhatIsTooMuchForOne) {
   EXPECT_LE(count, batches.bound());
 }
 
-/// Of each file it is asked for itself, and an eighth may be missing.
+/// Of a file and of an extent an eighth may be missing.
 TEST(CachedExtents, TakesWhatLiesInFilesThatAreInMemory) {
   const auto there = std::make_shared<FakeImage>(mib, Extents{}, std::vector<std::byte>(16), 1);
   const auto nearly = std::make_shared<FakeImage>(mib, Extents{}, std::vector<std::byte>(16), 2);
@@ -72,6 +72,16 @@ TEST(CachedExtents, TakesWhatLiesInFilesThatAreInMemory) {
   Extents extents{data(0, 10 * mib, 0, 0), data(10 * mib, 10 * mib, 0, 1), data(20 * mib, 10 * mib, 0, 2), packed};
   EXPECT_EQ(take_cached(view, extents), (Extents{data(0, 10 * mib, 0, 0), data(10 * mib, 10 * mib, 0, 1)}));
   EXPECT_EQ(extents, (Extents{data(20 * mib, 10 * mib, 0, 2), packed})) << "what is compressed lies densely";
+}
+
+/// What is missing of it comes from the disk in large pieces, as other files do.
+TEST(CachedExtents, LeavesWhatIsMissingOfAFileThatIsNearlyAllThere) {
+  const auto image = std::make_shared<FakeImage>(10 * mib, Extents{}, std::vector<std::byte>(16));
+  image->pretend_in_memory(9 * mib);
+  const View view(slice_of({image}), ViewCaches{});
+  Extents extents{data(0, mib, 9 * mib), data(mib, 9 * mib, 0)};
+  EXPECT_EQ(take_cached(view, extents), (Extents{data(mib, 9 * mib, 0)}));
+  EXPECT_EQ(extents, (Extents{data(0, mib, 9 * mib)}));
 }
 
 }  // namespace
