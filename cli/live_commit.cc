@@ -14,7 +14,6 @@
 #include "cli/commit_report.h"
 #include "cli/interrupts.h"
 #include "cli/live_report.h"
-#include "cli/plan_report.h"
 #include "cli/verify_report.h"
 #include "qcow/commit/retire.h"
 #include "qcow/commit/verify_commit.h"
@@ -35,6 +34,9 @@ Result<void> check_words(const CommitCommandOptions& options) {
   const LiveCommitOptions& live = options.live;
   if (!options.source.image.empty()) {
     return misused("IMAGE and a running guest are named", "use one of them");
+  }
+  if (!options.source.allow.empty() || !options.source.format.empty()) {
+    return misused("--allow and --format are about an IMAGE", "leave them out: the guest has its images open already");
   }
   if (live.disk.empty()) {
     return misused("no disk is named", "say --disk DISK; qchain list shows them");
@@ -137,10 +139,7 @@ Result<ExitStatus> commit_and_report(const CommitCommandOptions& options, live::
 Result<ExitStatus> show_plan(const CommitCommandOptions& options, live::Machine& machine, Io& io) {
   CommitProgress progress(io, options.progress);
   const live::LivePlan plan = QC_TRY(live::plan_live(request_of(options), surroundings(machine, progress, {}, io)));
-  print_plan(plan.plan, options.output, io.out);
-  if (options.output == OutputStyle::human) {
-    print_engine(plan.engine, io.out);
-  }
+  print_live_plan(plan, options.output, io.out);
   if (!plan.plan.refusals.empty()) {
     return std::unexpected(plan.plan.refusals.front());
   }

@@ -7,6 +7,7 @@
 
 #include "cli/human.h"
 #include "cli/json.h"
+#include "cli/plan_report.h"
 
 namespace qchain::cli {
 namespace {
@@ -49,6 +50,12 @@ std::string outcome_text(const live::LiveRequest& request, const live::LiveRepor
   return fmt::format("{}: {} merged; {}", base, what, after);
 }
 
+/// Which engine it is, and why: one line.
+void print_engine(const live::EngineDecision& engine, std::ostream& out) {
+  const std::string why = engine.reason.empty() ? "" : " (" + printable(engine.reason) + ")";
+  out << "engine: " << name_of(engine.engine) << why << '\n';
+}
+
 }  // namespace
 
 void print_live_commit(const live::LiveRequest& request, const live::LiveReport& report, OutputStyle style,
@@ -64,9 +71,16 @@ void print_live_commit(const live::LiveRequest& request, const live::LiveReport&
   }
 }
 
-void print_engine(const live::EngineDecision& engine, std::ostream& out) {
-  const std::string why = engine.reason.empty() ? "" : " (" + printable(engine.reason) + ")";
-  out << "engine: " << name_of(engine.engine) << why << '\n';
+void print_live_plan(const live::LivePlan& plan, OutputStyle style, std::ostream& out) {
+  if (style == OutputStyle::json) {
+    Json json = plan_json(plan.plan);
+    json["engine"] = name_of(plan.engine.engine);
+    json["engine-reason"] = plan.engine.reason;
+    print_json(out, json);
+    return;
+  }
+  print_plan(plan.plan, style, out);
+  print_engine(plan.engine, out);
 }
 
 void print_disks(const std::vector<live::Disk>& disks, OutputStyle style, std::ostream& out) {

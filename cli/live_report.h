@@ -11,8 +11,7 @@ namespace qchain::cli {
 
 void print_live_commit(const live::LiveRequest& request, const live::LiveReport& report, OutputStyle style,
                        std::ostream& out);
-/// Which engine it is, and why: one line.
-void print_engine(const live::EngineDecision& engine, std::ostream& out);
+void print_live_plan(const live::LivePlan& plan, OutputStyle style, std::ostream& out);
 void print_disks(const std::vector<live::Disk>& disks, OutputStyle style, std::ostream& out);
 
 }  // namespace qchain::cli

@@ -28,6 +28,8 @@ Json keep_json(const std::optional<KeepPlan>& keep) {
           {"complete", keep->is_kept}};
 }
 
+}  // namespace
+
 Json plan_json(const CommitPlan& plan) {
   const Selection& selection = plan.selection;
   Json merged = Json::array();
@@ -61,6 +63,8 @@ Json plan_json(const CommitPlan& plan) {
           {"bitmaps", bitmaps},
           {"refusals", refusals}};
 }
+
+namespace {
 
 void print_row(std::ostream& out, std::string_view name, std::string_view text) {
   out << fmt::format("  {:<12} {}\n", name, text);

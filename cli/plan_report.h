@@ -1,6 +1,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <nlohmann/json_fwd.hpp>
 
 #include "cli/options.h"
 #include "qcow/commit/plan.h"
@@ -8,6 +9,7 @@
 /// What `commit --dry-run` says.
 namespace qchain::cli {
 
+[[nodiscard]] nlohmann::ordered_json plan_json(const CommitPlan& plan);
 void print_plan(const CommitPlan& plan, OutputStyle style, std::ostream& out);
 
 /// What becomes of a bitmap, as the end of a sentence about it.

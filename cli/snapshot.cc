@@ -55,9 +55,10 @@ Result<std::pair<std::string, std::string>> disk_and_file(const std::string& wor
 
 Result<ExitStatus> snapshot_running(SnapshotCommandOptions options, Io& io) {
   const auto [disk, file] = QC_TRY(disk_and_file(options.disk));
-  if (!options.source.image.empty() || options.request.size || options.request.existing == Existing::replace ||
-      options.request.cluster_bits != SnapshotRequest{}.cluster_bits) {
-    return fail(ErrorKind::invalid_argument, "IMAGE, --size, --cluster-size and --force are not for a running guest");
+  if (!options.source.image.empty() || !options.source.format.empty() || options.request.size ||
+      options.request.existing == Existing::replace || options.request.cluster_bits != SnapshotRequest{}.cluster_bits) {
+    return fail(ErrorKind::invalid_argument,
+                "IMAGE, --size, --cluster-size, --format and --force are not for a running guest");
   }
   const auto machine = QC_TRY(open_machine(options.target));
   const live::LiveSnapshot taken = QC_TRY(live::take_live_snapshot(*machine, disk, file));

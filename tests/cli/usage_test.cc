@@ -57,6 +57,18 @@ TEST(Usage, what_concerns_a_running_guest_wants_one) {
   }
 }
 
+TEST(Usage, what_concerns_an_image_is_not_for_a_running_guest) {
+  const auto words = [](const char* command, const char* option) {
+    return std::vector<std::string>{command, "--qmp", "/none.sock", "--disk", "vda=x", option};
+  };
+  for (const char* option : {"--allow=/tmp", "--format=raw"}) {
+    EXPECT_TRUE(fails_in_one_line(run_cli(words("commit", option)), "--allow and --format are about an IMAGE"));
+  }
+  for (const char* option : {"--format=raw", "--size=1G", "--cluster-size=4k", "--force"}) {
+    EXPECT_TRUE(fails_in_one_line(run_cli(words("snapshot", option)), "are not for a running guest"));
+  }
+}
+
 TEST(Usage, copy_has_no_way_around_the_locks) {
   EXPECT_TRUE(fails_in_one_line(run_cli({"copy", "-U", "x", "y"}), "unknown option '-U'"));
 }

@@ -1,4 +1,5 @@
-// Ctrl-C while the real command copies, and while it compares: the pipe that its progress goes to holds it there.
+// The real command under a guest: Ctrl-C while it copies, and while it compares (the pipe that its progress goes to
+// holds it there); its plan.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -69,6 +70,19 @@ TEST_P(Interrupted, ItLeavesTheChainAsItWasAndSaysSoAndTheNextRunCompletes) {
   EXPECT_EQ(again.status, 0) << again.err;
   EXPECT_THAT(again.out, HasSubstr(std::string("engine: ") + GetParam().engine));
   expect_all_in_base();
+}
+
+class PlannedForPrograms : public CommitOnXfs {};
+
+TEST_F(PlannedForPrograms, TheEngineIsInThePlan) {
+  start();
+  const ProcessResult plan = run({QCHAIN_BINARY, "commit", "--qmp", qemu_->socket(), "--disk", disk, "--base", "vda[1]",
+                                  "--top", "vda[3]", "--dry-run", "--output=json"});
+  ASSERT_EQ(plan.status, 0) << plan.err;
+  const auto json = live::qmp::Json::parse(plan.out);
+  EXPECT_EQ(json["engine"], "clone");
+  EXPECT_EQ(json["merged"].size(), 2U);
+  EXPECT_EQ(chain_in_qemu(), whole_chain);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, Interrupted,
