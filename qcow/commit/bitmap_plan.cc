@@ -38,9 +38,17 @@ class BitmapPlanner {
     return found == earlier_->bitmaps.end() ? std::nullopt : std::optional(found->fate);
   }
 
+  /// Others that no record tells of are the base's own: added since, or there when a commit under a running guest
+  /// began, in which QEMU keeps the bitmaps.
+  [[nodiscard]] bool was_merged_in(const std::string& name) const {
+    return earlier_ && std::ranges::any_of(earlier_->bitmaps, [&](const RecordedBitmap& bitmap) {
+             return bitmap.fate == BitmapFate::merged && bitmap.name == name;
+           });
+  }
+
   void add_of_base(const format::Bitmap& bitmap, std::optional<BitmapFate> began) {
-    if (earlier_ && !began) {
-      return;  // merged in by the interrupted run: it is in the list as the merged layer's
+    if (!began && was_merged_in(bitmap.name)) {
+      return;  // by the interrupted run: it is in the list as the merged layer's
     }
     const BitmapFate now = bitmap.enabled ? BitmapFate::updated : BitmapFate::kept;
     const BitmapFate fate = began.value_or(bitmap.inconsistent ? BitmapFate::inconsistent : now);

@@ -170,6 +170,23 @@ TEST_F(CommitBitmaps, ACommitThatWasStoppedAndRunAgainGivesTheSame) {
   EXPECT_EQ(qemu_dirty_sectors(base, "merged"), merged);
 }
 
+/// As after a commit under a running guest that was cancelled: its record tells of no bitmaps, as QEMU kept them.
+TEST_F(CommitBitmaps, ACommitThatGoesOnFromOneThatKnewOfNoneRecordsInThem) {
+  add_bitmap(base, "daily");
+  make_layers();
+  DirtySectors expected = qemu_dirty_sectors(base, "daily");
+  for (const Range range : {Range{512 << 10, 192 << 10}, Range{3 << 20, 128 << 10}, Range{5 << 20, 100 << 10}}) {
+    set_dirty(expected, range, 65536);
+  }
+  ASSERT_FALSE(run_commit_until_begun(request_for(b)));
+  CommitRecord record = record_of(base);
+  record.bitmaps.clear();
+  ASSERT_TRUE(FileRecordStore(base).save(record));
+  ASSERT_TRUE(commit(BitmapChoice::refuse));
+  expect_clean();
+  EXPECT_EQ(qemu_dirty_sectors(base, "daily"), expected);
+}
+
 TEST_F(CommitBitmaps, TheyGrowWithTheBase) {
   create_qcow2(base, {.options = "cluster_size=512", .backing = {}, .backing_format = {}, .size = 1 << 20});
   add_bitmap(base, "daily", {"-g", "512"});
