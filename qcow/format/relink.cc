@@ -32,6 +32,13 @@ std::optional<HeaderDraft> keep_layout(Bytes cluster, const HeaderLayout& layout
   return draft;
 }
 
+/// It is called so already, where it can stay: said again, a long name needs no place beside itself.
+bool has_name(Bytes cluster, const HeaderLayout& layout, std::uint64_t draft_end, std::string_view name) {
+  return layout.old_name.start >= std::max(sector, draft_end) &&
+         fits(layout.old_name.start, name.size(), cluster.size()) && layout.old_name.length == name.size() &&
+         std::ranges::equal(cluster.subspan(layout.old_name.start, name.size()), std::as_bytes(std::span(name)));
+}
+
 void clear_unknown_autoclear(MutableBytes header) {
   if (load_be<std::uint32_t>(header, at::version) >= 3) {
     const auto bits = load_be<std::uint64_t>(header, at::autoclear);
@@ -61,7 +68,9 @@ Result<BackingRewrite> rewrite_backing(Bytes first_cluster, std::string_view nam
                   "its header extensions leave no room to record a backing format in one sector");
     }
   }
-  const auto place = place_for_name(name.size(), first_cluster.size(), draft->size(), layout);
+  const auto place = has_name(first_cluster, layout, draft->size(), name)
+                         ? std::optional(layout.old_name.start)
+                         : place_for_name(name.size(), first_cluster.size(), draft->size(), layout);
   if (!place) {
     return no_room(name.size(), first_cluster.size());
   }

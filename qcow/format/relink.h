@@ -21,9 +21,9 @@ struct BackingRewrite {
 
 /// Plans the rewrite of a header that parse_header() has accepted. `first_cluster`: all of the first cluster (shorter
 /// files zero-extended). All extensions stay, in their order; the names of feature bits, which only serve messages, are
-/// left out where the room is needed. Unknown autoclear bits are cleared, as for any change of an image.
-/// `format`: at most 15 bytes. Errors: limit (the name has no room: at most 1023 bytes, 376 with clusters of 512),
-/// unsupported (the extensions don't leave room in the first sector for the format).
+/// left out where the room is needed. A name that it has already stays where it is. Unknown autoclear bits are cleared,
+/// as for any change of an image. `format`: at most 15 bytes. Errors: limit (the name has no room: at most 1023 bytes,
+/// 376 with clusters of 512), unsupported (the extensions don't leave room in the first sector for the format).
 [[nodiscard]] Result<BackingRewrite> rewrite_backing(Bytes first_cluster, std::string_view name,
                                                      std::string_view format);
 

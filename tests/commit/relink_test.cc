@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "qcow/format/header.h"
 #include "tests/support/files.h"
 #include "tests/support/qemu.h"
@@ -82,6 +84,24 @@ TEST(RelinkLimits, TheLongestNameFits) {
   const auto too_long = format::rewrite_backing(first_cluster(dir / "c.qcow2"), std::string(1024, 'z'), "raw");
   ASSERT_FALSE(too_long);
   EXPECT_EQ(too_long.error().kind, ErrorKind::limit);
+}
+
+/// A run that was cut off after the switch, and is run again, says the same name once more.
+TEST(RelinkLimits, ANameThatIsThereAlreadyNeedsNoOtherPlace) {
+  const TempDir dir;
+  make_hole_file(dir / "b", 1 << 20);
+  for (const char* size : {"cluster_size=512", "cluster_size=1k", "cluster_size=2k", "cluster_size=4k"}) {
+    for (const std::size_t length : {1U, 300U, 370U, 450U, 800U, 888U, 1023U}) {
+      std::filesystem::remove(dir / "c.qcow2");
+      create_overlay(dir / "c.qcow2", "b", "raw", size);
+      const std::string name(length, 'x');
+      if (format::rewrite_backing(first_cluster(dir / "c.qcow2"), name, "raw")) {
+        apply(dir / "c.qcow2", name, "raw");
+        apply(dir / "c.qcow2", name, "raw");
+        EXPECT_NE(qemu_img({"info", "-U", dir / "c.qcow2"}).find("backing file: " + name), std::string::npos);
+      }
+    }
+  }
 }
 
 TEST(RelinkLimits, Clusters512HaveRoomFor376Bytes) {
