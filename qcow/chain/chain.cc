@@ -92,6 +92,11 @@ class ChainOpener {
     }
     layers_.push_back(std::move(layer));
     if (named_as != nullptr && named_as->overrides_next) {
+      if (header == nullptr && named_as->next) {
+        return std::unexpected(make_error(ErrorKind::corrupt, "is raw, and its json: name gives it a backing file")
+                                   .in(request.path)
+                                   .advise(fmt::format("it is named so by '{}'", request.named_by)));
+      }
       return named_as->next ? std::optional(*named_as->next) : std::nullopt;
     }
     if (header == nullptr || !header->backing_file || options_.below == Below::left_out) {

@@ -27,7 +27,7 @@ class PassOverImage {
     census_.count({0, header_.cluster_size()}, ClusterUse::structure, "header");
     QC_TRY(tree_.walk({header_.l1_offset, header_.l1_entries}, TreeOf::active_state));
     QC_TRY(count_snapshots());
-    count_bitmaps(image_, census_);
+    QC_TRY(count_bitmaps(image_, census_, options_.stop));
     count_refcounts();
     return compare_counts(census_, refcounts_, options_.stop);
   }

@@ -31,6 +31,8 @@ Result<void> look_at(const Layer& layer, Writes writes, CommitPlan& plan, const 
            plan);
   } else if (writes == Writes::clusters && check.corruptions > 0) {
     refuse(layer, fmt::format("{} errors in its metadata: writing would destroy data", check.corruptions), plan);
+  } else if (writes == Writes::clusters && (check.check_errors > 0 || check.unreadable_bytes > 0)) {
+    refuse(layer, "a part of its metadata can't be read or understood: writing could end in the middle", plan);
   }
   return {};
 }
