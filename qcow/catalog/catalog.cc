@@ -66,18 +66,27 @@ class Builder {
 
   void add_unreadable(const std::string& path, const Error& fault) { add_faulty(path, ImageState::unreadable, fault); }
 
-  /// Finds what each image's header names; that may add images, whose headers are then read too.
+  /// Finds what each image's header names; that may add images, whose headers are then read too, and other names of
+  /// images: so what a name leads to in vain is missing only when no other one can turn up.
   void follow_headers() {
-    for (std::size_t i = 0; i < catalog_.images.size(); ++i) {
-      if (const auto target = below_[i]) {  // copies, since the vectors grow
-        auto backing = backing_image(*target, std::string(catalog_.images[i].file));
-        if (backing) {
-          catalog_.images[i].backing = *backing;
+    std::vector<std::size_t> in_vain;
+    for (std::size_t next = 0, found = 1; found > 0;) {
+      for (; next < catalog_.images.size(); ++next) {
+        if (below_[next] && !is_there(*below_[next])) {
+          in_vain.push_back(next);
         } else {
-          catalog_.images[i].fault = std::move(backing).error();
+          follow(next);
         }
       }
+      found = std::erase_if(in_vain, [this](std::size_t image) {
+        const bool is_found = is_there(*below_[image]);
+        if (is_found) {
+          follow(image);
+        }
+        return is_found;
+      });
     }
+    std::ranges::for_each(in_vain, [this](std::size_t image) { follow(image); });
   }
 
   Catalog result() && {
@@ -88,6 +97,24 @@ class Builder {
   }
 
  private:
+  static bool is_there(const BackingTarget& target) {
+    std::error_code error;
+    return std::filesystem::exists(target.path, error);
+  }
+
+  void follow(std::size_t image) {
+    const auto target = below_[image];  // a copy, since the vectors grow
+    if (!target) {
+      return;
+    }
+    auto backing = backing_image(*target, std::string(catalog_.images[image].file));
+    if (backing) {
+      catalog_.images[image].backing = *backing;
+    } else {
+      catalog_.images[image].fault = std::move(backing).error();
+    }
+  }
+
   Result<std::size_t> backing_image(const BackingTarget& target, const std::string& overlay) {
     if (target.overrides_next) {
       return std::unexpected(make_error(ErrorKind::unsupported, "its json: name says what lies under its backing file")
@@ -135,10 +162,6 @@ class Builder {
   /// A relative name in a header means another file by each of the image's names, if they are in other folders. It is
   /// listed by one that leads to a file.
   void try_other_name(std::size_t index, const OpenRequest& request) {
-    const auto is_there = [](const BackingTarget& target) {
-      std::error_code error;
-      return std::filesystem::exists(target.path, error);
-    };
     CatalogImage& entry = catalog_.images[index];
     if (!below_[index] || is_there(*below_[index])) {
       return;

@@ -207,6 +207,18 @@ TEST_F(List, follows_headers_out_of_the_folder) {
   EXPECT_THAT(files({"vms"}), ElementsAre("vms/../store/base.raw", "vms/../store/golden.qcow2", "vms/a.qcow2"));
 }
 
+/// A link makes a relative name in the header lead elsewhere, in vain; a later image names it where it really lies.
+TEST_F(List, an_image_is_followed_by_a_name_that_turns_up_late) {
+  fs::create_directories("store");
+  fs::create_directories("vms");
+  make_raw("store/base.raw");
+  create_overlay("store/a.qcow2", "base.raw", "raw");
+  fs::create_symlink("../store/a.qcow2", "vms/a.qcow2");
+  create_overlay("vms/b.qcow2", "../store/a.qcow2", "qcow2");
+  EXPECT_THAT(files({"vms"}), ElementsAre("vms/../store/base.raw", "vms/../store/a.qcow2", "vms/b.qcow2"));
+  EXPECT_EQ(image("vms/b.qcow2", {"vms"})["state"], "complete");
+}
+
 TEST_F(List, refuses_what_headers_name_outside_the_allowed_folders) {
   fs::create_directories("store");
   fs::create_directories("vms");
