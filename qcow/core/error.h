@@ -44,7 +44,7 @@ struct Error {
 /// The error as one line: image, what failed, system's reason, advice. Control characters are escaped.
 [[nodiscard]] std::string describe(const Error& error);
 
-/// Text for a terminal: bytes below 0x20 and 0x7f become \xNN, so that a file name cannot drive a terminal.
+/// Text for a terminal: what could drive it, or turn the text around, becomes \xNN for each byte.
 [[nodiscard]] std::string printable(std::string_view text);
 
 template <typename T>

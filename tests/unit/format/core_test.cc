@@ -132,7 +132,13 @@ TEST(Error, NameCannotDriveATerminal) {
 
 TEST(Printable, EscapesControlBytesOnly) {
   EXPECT_EQ(printable(std::string_view("\0 ~\x7f\t", 5)), R"(\x00 ~\x7f\x09)");
-  EXPECT_EQ(printable("caf\xc3\xa9"), "caf\xc3\xa9");
+  EXPECT_EQ(printable("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x92\xbe"), "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x92\xbe");
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "2J"),
+            "\\xc2\\x9b2J")
+      << "a control character of two bytes";
+  EXPECT_EQ(printable("a\x9b\xff\xe2\x82"), "a\\x9b\xff\xe2\\x82") << "no UTF-8: other character sets";
+  EXPECT_EQ(printable("\xe2\x80\xaetxt"), "\\xe2\\x80\\xaetxt") << "turns around what follows";
 }
 
 TEST(Error, KindFollowsErrno) {
