@@ -43,9 +43,10 @@ std::unexpected<Error> asked_otherwise(const CommitRecord& record, const LiveReq
   return std::unexpected(
       make_error(ErrorKind::refused, "another commit on it was begun and is not finished")
           .in(record.base.path)
-          .advise(fmt::format("finish it first, with the options it was begun with: --disk {}{}{}{}", request.disk,
+          .advise(fmt::format("finish it first, with the options it was begun with: --disk {}{}{}{}{}", request.disk,
                               option("--base", record.asked.base), option("--top", record.asked.top),
-                              record.asked.shallow ? " --shallow" : "")));
+                              record.asked.shallow ? " --shallow" : "",
+                              record.live->overlay ? " --active --pivot" : "")));
 }
 
 /// Begun offline, or live without --pivot: the same layers into the same base may be merged in any way.

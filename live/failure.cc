@@ -12,8 +12,7 @@ Error job_failed(const Context& context, const JobState& state) {
                                                            : "the commit failed: " + state.reason;
   return make_error(is_full ? ErrorKind::no_space : ErrorKind::io, what)
       .in(context.report.record.base.path)
-      .advise(is_full ? "make room and run the same command again; guest and chain are unharmed"
-                      : state_of_chain(context.report.record));
+      .advise((is_full ? "make room and run the same command again; " : "") + state_of_chain(context.report.record));
 }
 
 Error give_up(const Context& context, JobWatch& watch, Error error) {
@@ -32,6 +31,14 @@ Error give_up(const Context& context, JobWatch& watch, Error error) {
     return std::move(error).advise("it could not be cancelled: " + describe(cancelled.error()));
   }
   return std::move(error).advise("cancelled; " + state_of_chain(context.report.record));
+}
+
+Error with_place_of_guest(Error error, const CommitRecord& record) {
+  const bool is_elsewhere = record.live && record.live->overlay;
+  if (is_elsewhere && !error.advice.contains(record.live->overlay->path)) {
+    error.advice += (error.advice.empty() ? "" : "; ") + state_of_chain(record);
+  }
+  return error;
 }
 
 std::string state_of_chain(const CommitRecord& record) {

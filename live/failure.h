@@ -14,6 +14,10 @@ namespace qchain::live {
 /// A job that is over, without having done what it was for.
 [[nodiscard]] Error job_failed(const Context& context, const JobState& state);
 
+/// The error, with the file that the guest goes on in, if that is an overlay of the commit's own: whoever starts the
+/// guest on another one loses what it has written.
+[[nodiscard]] Error with_place_of_guest(Error error, const CommitRecord& record);
+
 /// What to say of the chain when a commit that had not come to its end was given up.
 [[nodiscard]] std::string state_of_chain(const CommitRecord& record);
 

@@ -21,10 +21,7 @@ std::string percent(const JobState& state) {
 }  // namespace
 
 JobWatch::JobWatch(const LiveRequest& request, const LiveSurroundings& around, std::string handle)
-    : request_(request),
-      around_(around),
-      handle_(std::move(handle)),
-      deadline_(request.timeout.count() > 0 ? Clock::now() + request.timeout : Clock::time_point::max()) {}
+    : request_(request), around_(around), handle_(std::move(handle)) {}
 
 Result<JobState> JobWatch::now() {
   auto state = QC_TRY(around_.machine.job(handle_));
@@ -72,10 +69,10 @@ Result<void> JobWatch::wait_for_news(const JobState& state) {
     return std::unexpected(make_error(ErrorKind::interrupted, "interrupted").in(request_.disk));
   }
   const auto at = Clock::now();
-  if (at >= deadline_) {
+  if (at >= *deadline_) {
     QC_TRY(at_deadline(state));
   }
-  const auto event = QC_TRY(around_.machine.next_event(std::min(deadline_, at + progress_interval), around_.stop));
+  const auto event = QC_TRY(around_.machine.next_event(std::min(*deadline_, at + progress_interval), around_.stop));
   if (event && event->kind == Event::Kind::stopped) {
     guest_stopped_ = true;
   }
@@ -83,6 +80,9 @@ Result<void> JobWatch::wait_for_news(const JobState& state) {
 }
 
 Result<JobState> JobWatch::until(Phase wanted) {
+  if (!deadline_) {
+    deadline_ = request_.timeout.count() > 0 ? Clock::now() + request_.timeout : Clock::time_point::max();
+  }
   while (true) {
     JobState state = QC_TRY(now());
     show(state);

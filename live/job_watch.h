@@ -1,12 +1,15 @@
 #pragma once
 
+#include <optional>
+
 #include "live/live_commit.h"
 
 /// Inside of the live room.
 namespace qchain::live {
 
 /// Follows one job by its events. What has been reached can't be missed: a job stays where it waits, and one that is
-/// over stays until it is dismissed, so it is asked for after every event.
+/// over stays until it is dismissed, so it is asked for after every event. The time that the user gave begins with the
+/// first wait.
 class JobWatch {
  public:
   JobWatch(const LiveRequest& request, const LiveSurroundings& around, std::string handle);
@@ -31,7 +34,7 @@ class JobWatch {
   const LiveRequest& request_;
   const LiveSurroundings& around_;
   std::string handle_;
-  Clock::time_point deadline_;
+  std::optional<Clock::time_point> deadline_;  ///< from the first wait on
   bool speed_raised_ = false;
   bool guest_stopped_ = false;
   Phase shown_ = Phase::running;

@@ -3,6 +3,7 @@
 #include "live/begin.h"
 #include "live/disk_chain.h"
 #include "live/engine.h"
+#include "live/failure.h"
 #include "live/merge.h"
 #include "live/pivot.h"
 #include "live/places.h"
@@ -35,6 +36,17 @@ class LiveRun {
     }
     QC_TRY(go_on());
     return report();
+  }
+
+  /// No error may leave out that the guest is on an overlay of ours.
+  Error explained(Error error) {
+    const auto& live = context_.record().live;
+    if (!live || !live->overlay) {
+      return error;
+    }
+    const auto disk = context_.disk();
+    const bool is_off_it = disk && !has_layer(*disk, live->overlay->identity);
+    return is_off_it ? error : with_place_of_guest(std::move(error), context_.record());
   }
 
  private:
@@ -106,6 +118,12 @@ class LiveRun {
   }
 
   Result<void> go_on() {
+    const auto& overlay = context_.record().live->overlay;
+    if (overlay && context_.request.ending != Ending::pivot) {
+      return std::unexpected(make_error(ErrorKind::refused, "the commit was begun with --pivot")
+                                 .in(context_.record().base.path)
+                                 .advise("end it so: --active --pivot"));
+    }
     switch (context_.request.ending) {
       case Ending::below_active:
         return merge_below(context_);
@@ -161,7 +179,9 @@ Result<LivePlan> plan_live(const LiveRequest& request, const LiveSurroundings& a
 
 Result<LiveReport> commit_live(const LiveRequest& request, const LiveSurroundings& around) {
   const Disk disk = QC_TRY(find_disk(around.machine, request.disk));
-  return LiveRun(request, around, disk).run(disk);
+  LiveRun run(request, around, disk);
+  auto report = run.run(disk);
+  return report ? std::move(report) : std::unexpected(run.explained(std::move(report).error()));
 }
 
 }  // namespace qchain::live

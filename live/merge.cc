@@ -196,13 +196,15 @@ class Merge {
 }  // namespace
 
 Result<void> make_durable(Machine& machine, const DiskLayer& layer) {
-  QC_TRY(machine.flush(layer));
-  // With cache=unsafe the machine's flush does nothing.
   const UniqueFd fd(::open(layer.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.valid() || ::fdatasync(fd.get()) != 0) {
-    return fail_errno(errno, "cannot write to stable storage", layer.file);
-  }
-  return {};
+  const auto sync = [&]() -> Result<void> {
+    return fd.valid() && ::fdatasync(fd.get()) == 0 ? Result<void>{}
+                                                    : fail_errno(errno, "cannot write to stable storage", layer.file);
+  };
+  QC_TRY(
+      sync());  // what may take a minute: the guest, and the machine's monitor, would wait for the machine's own flush
+  QC_TRY(machine.flush(layer));
+  return sync();  // with cache=unsafe the machine's flush does nothing
 }
 
 void close_files(const Context& context, const std::vector<std::string>& files) {
