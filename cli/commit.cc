@@ -169,8 +169,10 @@ std::string refuse_other_than_full(const std::string& word) {
 
 void add_commit_options(CLI::App& app, CommitCommandOptions& options) {
   auto* base = app.add_option("--base", options.source.base, "Layer that is merged into; default: the bottom");
-  base->option_text("LAYER");
-  app.add_option("--top", options.source.top, "Last layer that is merged; default: IMAGE")->option_text("LAYER");
+  base->option_text("LAYER")->check(refuse_empty);
+  app.add_option("--top", options.source.top, "Last layer that is merged; default: IMAGE")
+      ->option_text("LAYER")
+      ->check(refuse_empty);
   app.add_flag("--shallow", options.shallow, "Merge into the layer just under the top")->excludes(base);
   app.add_flag("--dry-run", options.dry_run, "Show the plan, to the byte, and write nothing");
   auto* verify = app.add_flag("--verify", options.verify, "Afterwards read back what was merged; =full: see below");
@@ -178,7 +180,7 @@ void add_commit_options(CLI::App& app, CommitCommandOptions& options) {
   app.add_flag("--sha256", options.sha256, "Record the view's SHA-256 too; with --verify=full")->needs(verify);
   app.add_flag("--delete", options.retire, "Afterwards verify, then delete the merged layers");
   auto* keep = app.add_option("--keep-base", options.keep_base, "Keep the base as it was, in an instant, as FILE");
-  keep->option_text("FILE");
+  keep->option_text("FILE")->check(refuse_empty);
   app.add_flag("--keep-base-copy", options.keep_base_copy, "Copy it where blocks can't be shared")->needs(keep);
   constexpr std::uint64_t most = std::uint64_t{1} << 30;  // in bytes it still is a number that can be reckoned with
   app.add_option("--bandwidth", options.bandwidth, "Copy no faster than this")

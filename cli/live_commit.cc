@@ -44,6 +44,9 @@ Result<void> check_words(const CommitCommandOptions& options) {
   if (options.verify == "full" || !options.keep_base.empty()) {
     return misused("--verify=full and --keep-base are for a guest that is shut down", "leave them out");
   }
+  if (live.keep_overlay && options.retire) {
+    return misused("--keep-overlay keeps all layers, and --delete deletes the merged ones", "leave one of them out");
+  }
   if (live.active && !live.pivot && !live.keep_overlay) {
     return misused("--active needs to know how it ends", "say --pivot to go on in the base, or --keep-overlay");
   }
@@ -156,7 +159,9 @@ Result<ExitStatus> live_commit_command(const CommitCommandOptions& options, Io& 
 
 void add_live_commit(CLI::App& app, LiveCommitOptions& options) {
   add_live_target(app, options.target);
-  app.add_option("--disk", options.disk, "Disk of the running guest, as qchain list names it")->option_text("DISK");
+  app.add_option("--disk", options.disk, "Disk of the running guest, as qchain list names it")
+      ->option_text("DISK")
+      ->check(refuse_empty);
   app.add_flag("--active", options.active, "Running guest: the active image too");
   auto* pivot = app.add_flag("--pivot", options.pivot, "… and the guest goes on in the base");
   app.add_flag("--keep-overlay", options.keep_overlay, "… as a copy: the guest goes on as before")->excludes(pivot);

@@ -10,10 +10,6 @@
 namespace qchain::cli {
 namespace {
 
-std::string refuse_empty(const std::string& word) {
-  return word.empty() ? "must not be empty" : std::string();
-}
-
 void add_layer(CLI::App& app, const char* flag, std::string& into, const char* help) {
   app.add_option(flag, into, help)->option_text("LAYER")->check(refuse_empty);
 }
@@ -25,6 +21,10 @@ ChainOptions chain_options(const SourceOptions& source) {
 }
 
 }  // namespace
+
+std::string refuse_empty(const std::string& word) {
+  return word.empty() ? "must not be empty" : std::string();
+}
 
 CLI::Option* add_image(CLI::App& app, SourceOptions& source) {
   return app.add_option("IMAGE", source.image, "Active image; the chain is what lies under it")

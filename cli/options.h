@@ -30,6 +30,9 @@ struct SourceOptions {
   bool no_backing = false;         ///< IMAGE alone, without its backing file
 };
 
+/// For `check`: a script's variable that is not set must not mean that the option is not given.
+[[nodiscard]] std::string refuse_empty(const std::string& word);
+
 /// Each adds what its name says to `app`; the strings and flags it is given must outlive the parsing.
 CLI::Option* add_image(CLI::App& app, SourceOptions& source);
 void add_force_share(CLI::App& app, SourceOptions& source);

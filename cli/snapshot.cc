@@ -75,6 +75,10 @@ Result<ExitStatus> snapshot_command(const SnapshotCommandOptions& options, Io& i
   if (options.target.is_given()) {
     return snapshot_running(options, io);
   }
+  if (!options.disk.empty()) {
+    return std::unexpected(make_error(ErrorKind::invalid_argument, "--disk is for a running guest")
+                               .advise("name it by --qmp SOCKET or --domain NAME, or leave the option out"));
+  }
   if (options.source.image.empty() || options.request.overlay.empty()) {
     const char* missing = options.source.image.empty() ? "IMAGE is required" : "OVERLAY is required";
     return std::unexpected(make_error(ErrorKind::invalid_argument, missing)

@@ -1,6 +1,11 @@
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "cli/command.h"
 #include "cli/interrupts.h"
@@ -65,7 +70,33 @@ Result<ExitStatus> verify_base(const VerifyOptions& options, const CompareOption
   return check.good() ? ExitStatus::done : ExitStatus::negative;
 }
 
+/// What is given and says nothing without TARGET: a record knows by itself what it is about.
+std::string_view option_for_a_target(const VerifyOptions& options) {
+  const SourceOptions& source = options.source;
+  const bool by_record = !options.sha256;
+  const auto given =
+      std::to_array<std::pair<bool, std::string_view>>({{!options.target_format.empty(), "--target-format"},
+                                                        {by_record && !source.base.empty(), "--base"},
+                                                        {by_record && !source.top.empty(), "--top"},
+                                                        {by_record && source.no_backing, "--no-backing"},
+                                                        {by_record && !source.format.empty(), "--format"}});
+  const auto* const first = std::ranges::find_if(given, [](const auto& option) { return option.first; });
+  return first != std::end(given) ? first->second : std::string_view{};
+}
+
+/// A TARGET that was forgotten must not be answered with something else.
+Result<void> check_words(const VerifyOptions& options) {
+  const std::string_view option = options.target.empty() ? option_for_a_target(options) : std::string_view{};
+  if (option.empty()) {
+    return {};
+  }
+  return std::unexpected(make_error(ErrorKind::invalid_argument, fmt::format("{} is given, and no TARGET", option))
+                             .in(options.source.image)
+                             .advise("name what it should be compared with, or leave the option out"));
+}
+
 Result<ExitStatus> verify(const VerifyOptions& options, Io& io) {
+  QC_TRY(check_words(options));
   const Interrupts interrupts;  // before there are other threads
   Progress progress(io, options.progress, "Verify");
   CompareOptions how;
@@ -82,7 +113,9 @@ Result<ExitStatus> verify(const VerifyOptions& options, Io& io) {
 Action declare_verify(CLI::App& app) {
   auto options = std::make_shared<VerifyOptions>();
   add_image(app, options->source);
-  app.add_option("TARGET", options->target, "What should read as IMAGE does; none: see below")->option_text(" ");
+  app.add_option("TARGET", options->target, "What should read as IMAGE does; none: see below")
+      ->option_text(" ")
+      ->check(refuse_empty);
   add_slice(app, options->source);
   app.add_option("--target-format", options->target_format, "Format of TARGET; default: recognised")
       ->option_text("raw|qcow2")

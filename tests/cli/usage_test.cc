@@ -69,6 +69,23 @@ TEST(Usage, what_concerns_an_image_is_not_for_a_running_guest) {
   }
 }
 
+TEST(Usage, a_variable_that_is_not_set_is_no_option_left_out) {
+  for (const char* option : {"--base", "--top", "--keep-base", "--disk"}) {
+    EXPECT_TRUE(fails_in_one_line(run_cli({"commit", option, "", "x"}), "must not be empty"));
+  }
+  EXPECT_TRUE(fails_in_one_line(run_cli({"verify", "x", ""}), "must not be empty"));
+}
+
+TEST(Usage, no_option_is_passed_over) {
+  for (const char* option : {"--base=1", "--top=1", "--no-backing", "--format=raw", "--target-format=raw"}) {
+    EXPECT_TRUE(fails_in_one_line(run_cli({"verify", option, "x"}), "is given, and no TARGET"));
+  }
+  EXPECT_TRUE(fails_in_one_line(run_cli({"verify", "--sha256", "--target-format=raw", "x"}), "and no TARGET"));
+  EXPECT_TRUE(fails_in_one_line(run_cli({"snapshot", "--disk=vda=x", "x", "y"}), "--disk is for a running guest"));
+  EXPECT_TRUE(fails_in_one_line(run_cli({"commit", "--qmp=/none.sock", "--disk=vda", "--keep-overlay", "--delete"}),
+                                "--keep-overlay keeps all layers"));
+}
+
 TEST(Usage, copy_has_no_way_around_the_locks) {
   EXPECT_TRUE(fails_in_one_line(run_cli({"copy", "-U", "x", "y"}), "unknown option '-U'"));
 }
