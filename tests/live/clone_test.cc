@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 #include "tests/live/support/commit_lab.h"
@@ -40,6 +41,10 @@ TEST_F(CloneCommit, LeavesTheGuestUnharmed) {
 }
 
 TEST_F(CloneCommit, PivotsUnderTheGuest) {
+  if (std::getenv("QCHAIN_LIVE_KILLS") == nullptr) {
+    GTEST_SKIP() << "QEMU fails a write of the guest in some three of a hundred runs (docs/design.md, engine clone): "
+                    "part of campaigns, with QCHAIN_LIVE_KILLS set";
+  }
   start_in(xfs_.path());
   const ProcessResult done = active_commit({"--engine=clone", "--verbose"});
   ASSERT_EQ(done.status, 0) << done.err;

@@ -130,6 +130,17 @@ TEST_F(CloneLive, ACopyOfOneMomentIsForQemu) {
   EXPECT_FALSE(record());
 }
 
+/// QEMU may fail a write to the overlay that a pivot needs, once its backing file was switched.
+TEST_F(CloneLive, APivotIsForQemuWhereNobodyAsksForClone) {
+  start();
+  LiveRequest request = active(Ending::pivot);
+  request.engine = EngineChoice::automatic;
+  const auto report = commit(request);
+  ASSERT_TRUE(report) << describe(report.error());
+  EXPECT_EQ(report->engine.engine, LiveEngine::qemu);
+  EXPECT_THAT(report->engine.reason, HasSubstr("might fail a write"));
+}
+
 TEST_F(CloneLive, IntoAQcow2BaseQemuMerges) {
   start();
   must_run({"qemu-img", "convert", "-U", "-O", "raw", file("b.qcow2"), file("saved")});
