@@ -36,7 +36,7 @@ class CloneConditions {
     QC_TRY(check_file());
     QC_TRY(check_layers());
     QC_TRY(check_sharing());
-    return machine_.can_switch_backing(disk_, selection_.base, selection_.overlay().value_or(selection_.top));
+    return machine_.can_switch_backing(disk_, selection_.base, selection_.overlay());
   }
 
  private:
@@ -111,13 +111,6 @@ class CloneConditions {
   const Selection& selection_;
 };
 
-/// The guest writes to an overlay that QEMU opened by itself (blockdev-snapshot-sync; its node is named so by
-/// QmpMachine). Once its backing file was switched, QEMU 7.2 opens its file anew when a job begins below, and a write
-/// that is under way may fail: the guest sees EIO (rare, seen in three of a hundred pivots under load).
-bool may_fail_a_write(const LiveRequest& request, const Disk& disk) {
-  return request.ending == Ending::pivot || disk.active().node.contains(".qchain-s");
-}
-
 }  // namespace
 
 std::string new_base_name(const std::string& base) {
@@ -132,10 +125,6 @@ Result<EngineDecision> decide_engine(const LiveRequest& request, const LiveSurro
                                      const Selection& selection) {
   if (request.engine == EngineChoice::qemu) {
     return EngineDecision{.engine = LiveEngine::qemu, .reason = "as asked for"};
-  }
-  if (request.engine == EngineChoice::automatic && may_fail_a_write(request, disk)) {
-    return EngineDecision{.engine = LiveEngine::qemu,
-                          .reason = "not clone: QEMU might fail a write to an overlay that it opened by itself"};
   }
   auto holds = CloneConditions(request, around.machine, disk, selection).check();
   if (holds) {

@@ -135,9 +135,10 @@ class Machine {
   [[nodiscard]] virtual Result<void> snapshot(const Disk& disk, const std::string& file) = 0;
   /// Everything written to the layer so far is in its file and on stable storage.
   [[nodiscard]] virtual Result<void> flush(const DiskLayer& layer) = 0;
-  /// Whether switch_backing() would work between these positions. Errors: unsupported, refused, locked, with the
-  /// reason.
-  [[nodiscard]] virtual Result<void> can_switch_backing(const Disk& disk, std::size_t base, std::size_t above) = 0;
+  /// Whether switch_backing() would work between these positions; without `above` it is an overlay that snapshot() is
+  /// going to put on the active image. Errors: unsupported, refused, locked, with the reason.
+  [[nodiscard]] virtual Result<void> can_switch_backing(const Disk& disk, std::size_t base,
+                                                        std::optional<std::size_t> above) = 0;
   /// Opens the file of the base's name anew, with the options that the base was opened with, the empty image over it,
   /// and puts both below the layer; its header stays as it is until that image is committed. The guest's requests wait
   /// for some milliseconds. What was below stays open until close(). Cut off half-way it may be called again.

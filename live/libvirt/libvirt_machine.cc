@@ -62,7 +62,7 @@ Result<void> LibvirtMachine::flush(const DiskLayer& layer) {
   return {};
 }
 
-Result<void> LibvirtMachine::can_switch_backing(const Disk& disk, std::size_t, std::size_t) {
+Result<void> LibvirtMachine::can_switch_backing(const Disk& disk, std::size_t, std::optional<std::size_t>) {
   return std::unexpected(
       make_error(ErrorKind::unsupported, "libvirt has no way to put another base below a running disk").in(disk.name));
 }

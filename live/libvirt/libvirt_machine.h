@@ -48,7 +48,8 @@ class LibvirtMachine final : public Machine {
   [[nodiscard]] Result<void> set_speed(const std::string& handle, std::uint64_t bytes_per_second) override;
   [[nodiscard]] Result<void> snapshot(const Disk& disk, const std::string& file) override;
   [[nodiscard]] Result<void> flush(const DiskLayer& layer) override;
-  [[nodiscard]] Result<void> can_switch_backing(const Disk& disk, std::size_t base, std::size_t above) override;
+  [[nodiscard]] Result<void> can_switch_backing(const Disk& disk, std::size_t base,
+                                                std::optional<std::size_t> above) override;
   [[nodiscard]] Result<void> switch_backing(const Disk& disk, const BackingSwitch& how) override;
   [[nodiscard]] Result<void> close(const std::vector<std::string>& files) override;
 

@@ -94,7 +94,7 @@ std::optional<Json> NodeOptions::of_format(const std::string& node) const {
     return without(*root, {"node-name", "file", "backing"});
   }
   Json taken_over{{"driver", "qcow2"}};
-  for (const char* key : {"cache", "discard"}) {
+  for (const char* key : {"cache", "discard", "detect-zeroes"}) {
     if (const auto option = root->find(key); option != root->end()) {
       taken_over[key] = *option;
     }
@@ -103,8 +103,7 @@ std::optional<Json> NodeOptions::of_format(const std::string& node) const {
 }
 
 std::optional<Json> NodeOptions::of_file_below(const std::string& node) const {
-  const NodeName name = parse_node_name(node);
-  const Json* root = name.origin == Origin::snapshot ? nullptr : find(name.root);
+  const Json* root = find(parse_node_name(node).root);
   if (root == nullptr || !root->contains("file")) {
     return std::nullopt;
   }

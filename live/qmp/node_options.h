@@ -15,7 +15,7 @@ namespace qchain::live::qmp {
 /// How a node was made from the one that its name begins with.
 enum class Origin : std::uint8_t {
   command_line,
-  snapshot,  ///< blockdev-snapshot-sync: QEMU takes over cache and discard, and nothing else
+  snapshot,  ///< an overlay: its format takes over cache, discard and detect-zeroes; its file all options
   new_base,  ///< all options taken over, but for the file
 };
 

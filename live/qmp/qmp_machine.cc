@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 #include "live/qmp/events.h"
 #include "live/qmp/graph.h"
 #include "live/qmp/json_text.h"
-#include "live/qmp/node_options.h"
+#include "live/qmp/known_nodes.h"
 #include "live/qmp/refusal.h"
 
 namespace qchain::live::qmp {
@@ -105,21 +103,6 @@ Result<void> QmpMachine::set_speed(const std::string& handle, std::uint64_t byte
   return order("block-job-set-speed", {{"device", handle}, {"speed", bytes_per_second}});
 }
 
-/// QEMU opens the overlay as it has the active image open: cache, discard and AIO as they are there. The node's name
-/// tells which image that was, so that its options are known later.
-Result<void> QmpMachine::snapshot(const Disk& disk, const std::string& file) {
-  std::set<std::string> taken;
-  for (const Json& node : QC_TRY(ask("query-named-block-nodes", {{"flat", true}}))) {
-    taken.insert(text_of(node, "node-name"));
-  }
-  const auto name = derived_name(disk.active().node, Origin::snapshot, taken);
-  return order("blockdev-snapshot-sync", {{"node-name", disk.active().node},
-                                          {"snapshot-file", file},
-                                          {"snapshot-node-name", name.value_or(unused_node_name())},
-                                          {"format", "qcow2"},
-                                          {"mode", "existing"}});
-}
-
 /// QMP itself has no command for that.
 Result<void> QmpMachine::flush(const DiskLayer& layer) {
   const Json said =
@@ -130,6 +113,19 @@ Result<void> QmpMachine::flush(const DiskLayer& layer) {
         make_error(ErrorKind::io, "QEMU can't flush it: " + text.substr(0, text.find('\r'))).in(layer.file));
   }
   return {};
+}
+
+Result<KnownNodes> QmpMachine::known_nodes() {
+  return KnownNodes(NodeOptions::of_process(pid()), QC_TRY(ask("query-named-block-nodes", {{"flat", true}})));
+}
+
+Result<void> QmpMachine::add(const NodePair& nodes) {
+  QC_TRY(order("blockdev-add", nodes.file));
+  auto added = order("blockdev-add", nodes.format);
+  if (!added) {
+    QC_TRY(delete_node(name_in(nodes.file)));
+  }
+  return added;
 }
 
 Result<void> QmpMachine::delete_node(const std::string& node) {

@@ -5,6 +5,7 @@
 
 #include "live/machine.h"
 #include "live/qmp/client.h"
+#include "live/qmp/known_nodes.h"
 
 namespace qchain::live::qmp {
 
@@ -32,7 +33,8 @@ class QmpMachine final : public Machine {
   [[nodiscard]] Result<void> set_speed(const std::string& handle, std::uint64_t bytes_per_second) override;
   [[nodiscard]] Result<void> snapshot(const Disk& disk, const std::string& file) override;
   [[nodiscard]] Result<void> flush(const DiskLayer& layer) override;
-  [[nodiscard]] Result<void> can_switch_backing(const Disk& disk, std::size_t base, std::size_t above) override;
+  [[nodiscard]] Result<void> can_switch_backing(const Disk& disk, std::size_t base,
+                                                std::optional<std::size_t> above) override;
   [[nodiscard]] Result<void> switch_backing(const Disk& disk, const BackingSwitch& how) override;
   [[nodiscard]] Result<void> close(const std::vector<std::string>& files) override;
 
@@ -40,6 +42,10 @@ class QmpMachine final : public Machine {
   /// The result, or QEMU's refusal in the user's words.
   [[nodiscard]] Result<Json> ask(const std::string& command, Json arguments = Json::object());
   [[nodiscard]] Result<void> order(const std::string& command, Json arguments);
+  [[nodiscard]] Result<void> let_qemu_open(const DiskLayer& active, const std::string& file,
+                                           const std::optional<std::string>& node);
+  [[nodiscard]] Result<KnownNodes> known_nodes();
+  [[nodiscard]] Result<void> add(const NodePair& nodes);
   [[nodiscard]] Result<void> delete_node(const std::string& node);
 
   std::unique_ptr<Client> client_;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -112,11 +113,30 @@ TEST_F(CloneLive, AgainAndAgainWithSnapshotsBetween) {
   }
 }
 
+/// As when a run was killed after it had told QEMU of the overlay's nodes.
+TEST_F(CloneLive, ASnapshotBeginsWithTheNodesThatAnEarlierRunLeft) {
+  start();
+  create_overlay(file("d.qcow2"), "c.qcow2", "qcow2");
+  qemu_->ask("blockdev-add", {{"driver", "file"}, {"node-name", "left-f"}, {"filename", file("d.qcow2")}});
+  qemu_->ask("blockdev-add",
+             {{"driver", "qcow2"}, {"node-name", "left"}, {"file", "left-f"}, {"backing", live::qmp::Json()}});
+  const auto machine = open();
+  const auto disks = machine->disks();
+  ASSERT_TRUE(machine->snapshot(disks->at(0), file("d.qcow2")));
+  const auto after = machine->disks();
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->at(0).active().node, "n4.qchain-s1");
+  EXPECT_EQ(after->at(0).active().file_node, "n4.qchain-s1-f");
+  EXPECT_EQ(after->at(0).layers.size(), 5U);
+  const auto nodes = qemu_->ask("query-named-block-nodes", {{"flat", true}});
+  EXPECT_TRUE(std::ranges::none_of(nodes, [](const auto& node) { return node.at("node-name") == "left-f"; }));
+}
+
 TEST_F(CloneLive, PivotsToTheNewBase) {
   start();
   CutOffMachine machine(open());
   machine.before_pivot = [&] { qemu_->guest("write -P 9 20M 1M"); };
-  const auto report = commit(by_clone(active(Ending::pivot)), machine);
+  const auto report = commit(active(Ending::pivot), machine);
   ASSERT_TRUE(report) << describe(report.error());
   EXPECT_EQ(report->engine.engine, LiveEngine::clone);
   EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});

@@ -40,19 +40,31 @@ TEST_F(CloneLive, ABaseWithExtendedAttributesIsNotReplaced) {
   expect_done_by_qemu("extended attributes");
 }
 
-TEST_F(CloneLive, ANodeThatWasAddedWhileQemuRanIsNotSwitched) {
-  start();
-  create_overlay(file("d.qcow2"), "c.qcow2", "qcow2");
-  qemu_->ask("blockdev-snapshot-sync", {{"node-name", "n4"},
-                                        {"snapshot-file", file("d.qcow2")},
-                                        {"snapshot-node-name", "theirs"},
-                                        {"format", "qcow2"},
-                                        {"mode", "existing"}});
-  LiveRequest request = below();
-  request.layers = {.base = "1", .top = "4"};
-  const auto refused = commit(request);
-  ASSERT_FALSE(refused);
-  EXPECT_THAT(describe(refused.error()), HasSubstr("not on QEMU's command line"));
+class CloneOverSnapshotOfOthers : public CloneLive {
+ protected:
+  /// An overlay that QEMU opened by itself.
+  std::string refusal_over(const std::string& node) {
+    start();
+    create_overlay(file("d.qcow2"), "c.qcow2", "qcow2");
+    qemu_->ask("blockdev-snapshot-sync", {{"node-name", "n4"},
+                                          {"snapshot-file", file("d.qcow2")},
+                                          {"snapshot-node-name", node},
+                                          {"format", "qcow2"},
+                                          {"mode", "existing"}});
+    LiveRequest request = below();
+    request.layers = {.base = "1", .top = "4"};
+    const auto refused = commit(request);
+    return refused ? "was not refused" : describe(refused.error());
+  }
+};
+
+TEST_F(CloneOverSnapshotOfOthers, ANodeThatWasAddedWhileQemuRanIsNotSwitched) {
+  EXPECT_THAT(refusal_over("theirs"), HasSubstr("not on QEMU's command line"));
+}
+
+/// QEMU 7.2 might fail a write to it afterwards.
+TEST_F(CloneOverSnapshotOfOthers, AFileThatQemuOpenedByItselfIsNotSwitched) {
+  EXPECT_THAT(refusal_over("n4.qchain-s1"), HasSubstr("it is no -blockdev of its own"));
 }
 
 TEST_F(CloneLive, AJobThatRunsIsInTheWay) {
@@ -128,17 +140,6 @@ TEST_F(CloneLive, ACopyOfOneMomentIsForQemu) {
   EXPECT_THAT(describe(refused.error()), HasSubstr("a copy of one moment is QEMU's to make"));
   EXPECT_EQ(chain_in_qemu(), whole_chain);
   EXPECT_FALSE(record());
-}
-
-/// QEMU may fail a write to the overlay that a pivot needs, once its backing file was switched.
-TEST_F(CloneLive, APivotIsForQemuWhereNobodyAsksForClone) {
-  start();
-  LiveRequest request = active(Ending::pivot);
-  request.engine = EngineChoice::automatic;
-  const auto report = commit(request);
-  ASSERT_TRUE(report) << describe(report.error());
-  EXPECT_EQ(report->engine.engine, LiveEngine::qemu);
-  EXPECT_THAT(report->engine.reason, HasSubstr("might fail a write"));
 }
 
 TEST_F(CloneLive, IntoAQcow2BaseQemuMerges) {

@@ -78,7 +78,8 @@ class CutOffMachine final : public live::Machine {
     before_flush();
     return reached([&] { return machine_->flush(layer); });
   }
-  [[nodiscard]] Result<void> can_switch_backing(const live::Disk& disk, std::size_t base, std::size_t above) override {
+  [[nodiscard]] Result<void> can_switch_backing(const live::Disk& disk, std::size_t base,
+                                                std::optional<std::size_t> above) override {
     return reached([&] { return machine_->can_switch_backing(disk, base, above); });
   }
   [[nodiscard]] Result<void> switch_backing(const live::Disk& disk, const live::BackingSwitch& how) override {

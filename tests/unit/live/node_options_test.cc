@@ -28,11 +28,12 @@ TEST(NodeOptions, AreThoseOfTheCommandLine) {
   EXPECT_FALSE(options.of_file_below("c"));  // inherits what only QEMU knows
 }
 
-TEST(NodeOptions, OfASnapshotAreWhatQemuTakesOver) {
+TEST(NodeOptions, OfASnapshotAreThoseThatAnyFormatHas) {
   const NodeOptions options(command);
   EXPECT_EQ(*options.of_format("c.qchain-s12"), Json({{"driver", "qcow2"}, {"discard", "unmap"}}));
   EXPECT_EQ(*options.of_format("base.qchain-s1"), Json({{"driver", "qcow2"}, {"cache", {{"direct", true}}}}));
   EXPECT_FALSE(options.of_file_below("c.qchain-s12"));
+  EXPECT_EQ(*options.of_file_below("base.qchain-s1"), *options.of_file_below("base"));
 }
 
 TEST(NodeOptions, OfANewBaseAreThoseOfTheOldOne) {
