@@ -52,4 +52,8 @@ std::string state_of_chain(const CommitRecord& record) {
              : "the chain is as before; the same command again starts anew";
 }
 
+std::string offline_command(const CommitRecord& record, const std::string& active) {
+  return fmt::format("qchain commit --base '{}' --top '{}' '{}'", record.base.path, record.merged.back().path, active);
+}
+
 }  // namespace qchain::live

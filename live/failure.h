@@ -21,4 +21,7 @@ namespace qchain::live {
 /// What to say of the chain when a commit that had not come to its end was given up.
 [[nodiscard]] std::string state_of_chain(const CommitRecord& record);
 
+/// What ends the commit with the guest shut down. `active`: the image on which the guest is to go on.
+[[nodiscard]] std::string offline_command(const CommitRecord& record, const std::string& active);
+
 }  // namespace qchain::live

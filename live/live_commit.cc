@@ -97,6 +97,7 @@ class LiveRun {
     LiveCommit& live = *context_.record().live;
     if (live.overlay) {
       QC_TRY(expect_unused_overlay(context_.record()));
+      close_files(context_, {live.overlay->path});
       live.temporaries.push_back(*live.overlay);
       live.overlay.reset();
     }

@@ -12,6 +12,7 @@
 #include "live/engine.h"
 #include "live/failure.h"
 #include "live/job_watch.h"
+#include "live/overlay_file.h"
 #include "live/places.h"
 #include "qcow/chain/view.h"
 #include "qcow/commit/temporaries.h"
@@ -40,6 +41,26 @@ class Merge {
 
  private:
   [[nodiscard]] bool is_clone() { return context_.record().live->engine == LiveEngine::clone; }
+
+  /// The guest may have been started in another way since that was decided.
+  Result<void> see_whether_clone_can() {
+    const auto can = context_.machine().can_switch_backing(disk_, places_.base, places_.top + 1);
+    if (can || can.error().kind != ErrorKind::unsupported) {
+      return can;
+    }
+    if (context_.record().state == CommitState::relinking) {
+      return std::unexpected(Error(can.error())
+                                 .advise("the base is whole; end it with the guest shut down: " +
+                                         offline_command(context_.record(), disk_.active().file)));
+    }
+    if (context_.request.engine == EngineChoice::clone) {
+      return std::unexpected(Error(can.error()).advise("--engine=qemu does without"));
+    }
+    give_up_new_base(*context_.record().live);
+    context_.record().live->engine = LiveEngine::qemu;
+    context_.report.engine.reason = "not clone: " + describe(can.error());
+    return context_.save();
+  }
 
   /// What is left for the machine to merge is an empty image over the new base.
   Result<void> put_new_base_below() {
@@ -70,6 +91,9 @@ class Merge {
   }
 
   Result<void> prepare_and_start() {
+    if (is_clone() && !places_.inserted) {
+      QC_TRY(see_whether_clone_can());
+    }
     if (is_clone()) {
       QC_TRY(put_new_base_below());
     }
@@ -216,6 +240,9 @@ void close_files(const Context& context, const std::vector<std::string>& files) 
 void close_merged(const Context& context) {
   const CommitRecord& record = context.report.record;
   std::vector<std::string> files;
+  if (record.live->step == LiveStep::pivoted) {
+    files.push_back(overlay_name(record.merged.back().path));
+  }
   if (record.live->engine == LiveEngine::clone) {
     files.push_back(empty_image_name(record.base.path));
   }

@@ -22,6 +22,10 @@ Result<void> take_owner_and_mode(int descriptor, const Storage& like, const std:
 
 }  // namespace
 
+std::string overlay_name(const std::string& active) {
+  return active + ".qchain-live";
+}
+
 Result<RecordedFile> make_overlay(const std::string& path, std::uint64_t size, const std::string& backing_name,
                                   ImageFormat backing_format, const Storage& like,
                                   const std::function<Result<void>(const RecordedFile&)>& announce) {
@@ -33,7 +37,7 @@ Result<RecordedFile> make_overlay(const std::string& path, std::uint64_t size, c
   const std::unique_ptr<ImageWriter> writer = QC_TRY(Qcow2Writer::create(output->file(), size, shape));
   QC_TRY(writer->finish());
   QC_TRY(take_owner_and_mode(output->file().descriptor(), like, path));
-  const RecordedFile made = QC_TRY(recorded_file(output->file().descriptor(), path));
+  RecordedFile made = QC_TRY(recorded_file(output->file().descriptor(), path));
   QC_TRY(announce(made));
   QC_TRY(output->publish());
   return made;

@@ -69,9 +69,8 @@ std::unexpected<Error> overlay_is_needed(const CommitRecord& record, std::string
   return std::unexpected(
       make_error(ErrorKind::refused, why)
           .in(overlay)
-          .advise(fmt::format("start the guest on it and run the same command; or end the commit with the guest shut "
-                              "down: qchain commit --base '{}' --top '{}' '{}'",
-                              record.base.path, record.merged.back().path, overlay)));
+          .advise("start the guest on it and run the same command; or end the commit with the guest shut down: " +
+                  offline_command(record, overlay)));
 }
 
 Result<void> run_active(Context& context, const Disk& disk, FromReady then) {
@@ -106,13 +105,8 @@ Result<void> take_overlay_away(Context& context) {
   record.live->overlay.reset();
   record.backing_name.clear();
   QC_TRY(context.save());
-  close_files(context, {record.live->temporaries.back().path});
   close_merged(context);
   return remove_temporaries(record, *context.store);
-}
-
-std::string overlay_name(const std::string& active) {
-  return active + ".qchain-live";
 }
 
 }  // namespace

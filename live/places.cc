@@ -1,10 +1,9 @@
 #include "live/places.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "live/disk_chain.h"
+#include "live/failure.h"
 
 namespace qchain::live {
 namespace {
@@ -40,9 +39,8 @@ Result<Places> places_of(const CommitRecord& record, const Disk& disk) {
   if (!as_recorded || !is_file(layers[places.base], record.base)) {
     return std::unexpected(make_error(ErrorKind::refused, "its chain is not the one that a commit was begun on")
                                .in(disk.name)
-                               .advise(fmt::format("finish that commit first, with the guest shut down: qchain commit "
-                                                   "--base '{}' --top '{}' '{}'",
-                                                   record.base.path, record.merged.back().path, disk.active().file)));
+                               .advise("finish that commit first, with the guest shut down: " +
+                                       offline_command(record, disk.active().file)));
   }
   return places;
 }

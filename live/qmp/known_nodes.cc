@@ -21,7 +21,7 @@ bool agree(const Json& options, const Json& told) {
   const Json cache = options.value("cache", Json::object());
   const Json now = told.value("cache", Json::object());
   const std::string zeroes = text_of(options, "detect-zeroes");
-  return truth_of(cache, "direct") == truth_of(now, "direct") &&
+  return text_of(options, "driver") == text_of(told, "drv") && truth_of(cache, "direct") == truth_of(now, "direct") &&
          truth_of(cache, "no-flush") == truth_of(now, "no-flush") &&
          (zeroes.empty() ? "off" : zeroes) == text_of(told, "detect_zeroes");
 }
@@ -55,8 +55,12 @@ Result<Json> KnownNodes::format_of(const DiskLayer& layer) const {
 
 Result<Json> KnownNodes::file_of(const DiskLayer& layer) const {
   auto options = options_.of_file_below(layer.node);
-  if (!options || layer.file_node.starts_with('#')) {
+  const Json* told = node_in(told_, layer.file_node);
+  if (!options || told == nullptr || layer.file_node != options_.file_below(layer.node)) {
     return unknown(layer.file, "QEMU's options for its file are not known: it is no -blockdev of its own");
+  }
+  if (!agree(*options, *told)) {
+    return unknown(layer.file, "QEMU has its file open with other options than it was started with");
   }
   return *std::move(options);
 }
@@ -67,32 +71,33 @@ Result<Json> KnownNodes::to_reopen(const DiskLayer& layer) const {
   return options;
 }
 
-Result<NodePair> KnownNodes::pair(const DiskLayer& like, Origin origin, const std::string& file) const {
-  NodePair made;
-  made.format = QC_TRY(format_of(like));
-  made.file = QC_TRY(file_of(like));
+Result<NodePair> KnownNodes::pair(const DiskLayer& like, Json format, Origin origin, const std::string& file) const {
+  NodePair made{.file = QC_TRY(file_of(like)), .format = std::move(format)};
   const auto name = name_for(like.node, origin);
   if (!name) {
     return unknown(like.file, "its node '" + like.node + "' has too long a name to make another one of it");
   }
-  if (origin == Origin::snapshot) {
-    made.format = *options_.of_format(*name);
-    made.file["driver"] = "file";  // the image below it may be a device
+  if (truth_of(made.file, "force-share") || truth_of(made.format, "force-share")) {
+    return unknown(like.file, "QEMU has it open with force-share, so it can't be written to");
   }
   made.file.erase("read-only");
-  made.file.update({{"node-name", *name + "-f"}, {"filename", file}, {"auto-read-only", true}});
-  made.format.update({{"node-name", *name}, {"file", *name + "-f"}});
+  made.file.update({{"node-name", name_of_file(*name)}, {"filename", file}, {"auto-read-only", true}});
+  made.format.update({{"node-name", *name}, {"file", name_of_file(*name)}});
   return made;
 }
 
 Result<NodePair> KnownNodes::new_base(const DiskLayer& base) const {
-  NodePair made = QC_TRY(pair(base, Origin::new_base, base.file));
+  Json format = QC_TRY(format_of(base));
+  NodePair made = QC_TRY(pair(base, std::move(format), Origin::new_base, base.file));
   made.format["read-only"] = true;
   return made;
 }
 
 Result<NodePair> KnownNodes::overlay(const DiskLayer& active, const std::string& file) const {
-  NodePair made = QC_TRY(pair(active, Origin::snapshot, file));
+  static_cast<void>(QC_TRY(format_of(active)));
+  auto format = options_.of_format(NodeName{.root = parse_node_name(active.node).root, .origin = Origin::snapshot});
+  NodePair made = QC_TRY(pair(active, *std::move(format), Origin::snapshot, file));
+  made.file["driver"] = "file";  // the image below it may be a device
   made.format["backing"] = nullptr;
   return made;
 }

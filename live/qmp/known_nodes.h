@@ -27,7 +27,7 @@ class KnownNodes {
   /// a write that a thread has not begun would fail then (EBADF, seen in three of a hundred runs).
   [[nodiscard]] Result<Json> to_reopen(const DiskLayer& layer) const;
 
-  /// Another pair of nodes for the file of the layer's name, read-only, with all options that the layer's have.
+  /// Another pair of nodes for the file of the base's name, read-only, with all options that the base's have.
   [[nodiscard]] Result<NodePair> new_base(const DiskLayer& base) const;
 
   /// Nodes for the overlay `file` (qcow2), that is to be put on the active image: cache, discard, detect-zeroes and AIO
@@ -40,7 +40,7 @@ class KnownNodes {
  private:
   [[nodiscard]] Result<Json> format_of(const DiskLayer& layer) const;
   [[nodiscard]] Result<Json> file_of(const DiskLayer& layer) const;
-  [[nodiscard]] Result<NodePair> pair(const DiskLayer& like, Origin origin, const std::string& file) const;
+  [[nodiscard]] Result<NodePair> pair(const DiskLayer& like, Json format, Origin origin, const std::string& file) const;
 
   NodeOptions options_;
   Json told_;

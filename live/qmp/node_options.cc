@@ -27,17 +27,27 @@ Json without(Json options, std::initializer_list<const char*> keys) {
   return options;
 }
 
+/// The name of the node below; an object there takes over options of the node above it, which of them is QEMU's to
+/// know.
+std::string file_of(const Json* node) {
+  return node == nullptr ? std::string() : text_of(*node, "file");
+}
+
 }  // namespace
 
 NodeName parse_node_name(const std::string& name) {
   for (const auto& [mark, origin] :
        {std::pair(snapshot_mark, Origin::snapshot), std::pair(base_mark, Origin::new_base)}) {
-    const auto at = name.find(mark);
+    const auto at = name.rfind(mark);
     if (at != std::string::npos && is_number(std::string_view(name).substr(at + mark.size()))) {
       return {.root = name.substr(0, at), .origin = origin};
     }
   }
   return {.root = name, .origin = Origin::command_line};
+}
+
+std::string name_of_file(const std::string& node) {
+  return node + std::string(file_mark);
 }
 
 std::optional<std::string> derived_name(const std::string& from, Origin origin, const std::set<std::string>& taken) {
@@ -51,7 +61,7 @@ std::optional<std::string> derived_name(const std::string& from, Origin origin, 
     if (name.size() + file_mark.size() > longest_name) {
       return std::nullopt;
     }
-    if (!taken.contains(name) && !taken.contains(name + std::string(file_mark))) {
+    if (!taken.contains(name) && !taken.contains(name_of_file(name))) {
       return name;
     }
   }
@@ -81,11 +91,10 @@ NodeOptions NodeOptions::of_process(pid_t pid) {
 
 const Json* NodeOptions::find(const std::string& node) const {
   const auto found = std::ranges::find_if(nodes_, [&](const Json& each) { return text_of(each, "node-name") == node; });
-  return found == nodes_.end() ? nullptr : &*found;
+  return found == nodes_.end() || node.empty() ? nullptr : &*found;
 }
 
-std::optional<Json> NodeOptions::of_format(const std::string& node) const {
-  const NodeName name = parse_node_name(node);
+std::optional<Json> NodeOptions::of_format(const NodeName& name) const {
   const Json* root = find(name.root);
   if (root == nullptr) {
     return std::nullopt;
@@ -103,14 +112,13 @@ std::optional<Json> NodeOptions::of_format(const std::string& node) const {
 }
 
 std::optional<Json> NodeOptions::of_file_below(const std::string& node) const {
-  const Json* root = find(parse_node_name(node).root);
-  if (root == nullptr || !root->contains("file")) {
-    return std::nullopt;
-  }
-  // An object there takes over options of the node above it, which of them is QEMU's to know.
-  const Json& file = root->at("file");
-  const Json* below = file.is_string() ? find(file.get<std::string>()) : nullptr;
+  const Json* below = find(file_of(find(parse_node_name(node).root)));
   return below == nullptr ? std::nullopt : std::optional(without(*below, {"node-name", "filename"}));
+}
+
+std::string NodeOptions::file_below(const std::string& node) const {
+  const NodeName name = parse_node_name(node);
+  return name.origin == Origin::command_line ? file_of(find(name.root)) : name_of_file(node);
 }
 
 }  // namespace qchain::live::qmp

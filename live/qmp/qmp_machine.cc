@@ -115,6 +115,13 @@ Result<void> QmpMachine::flush(const DiskLayer& layer) {
   return {};
 }
 
+std::unexpected<Error> explained(Error error, const Result<void>& closed) {
+  if (!closed) {
+    error.advice += (error.advice.empty() ? "" : "; ") + ("its file stays open in QEMU: " + describe(closed.error()));
+  }
+  return std::unexpected(std::move(error));
+}
+
 Result<KnownNodes> QmpMachine::known_nodes() {
   return KnownNodes(NodeOptions::of_process(pid()), QC_TRY(ask("query-named-block-nodes", {{"flat", true}})));
 }
@@ -122,10 +129,7 @@ Result<KnownNodes> QmpMachine::known_nodes() {
 Result<void> QmpMachine::add(const NodePair& nodes) {
   QC_TRY(order("blockdev-add", nodes.file));
   auto added = order("blockdev-add", nodes.format);
-  if (!added) {
-    QC_TRY(delete_node(name_in(nodes.file)));
-  }
-  return added;
+  return added ? std::move(added) : explained(std::move(added).error(), delete_node(name_in(nodes.file)));
 }
 
 Result<void> QmpMachine::delete_node(const std::string& node) {

@@ -12,6 +12,9 @@ namespace qchain::live::qmp {
 /// At most 31 characters, as QEMU has it, and `-f` behind it.
 [[nodiscard]] std::string unused_node_name();
 
+/// What failed, and what was opened for it and could not be closed.
+[[nodiscard]] std::unexpected<Error> explained(Error error, const Result<void>& closed);
+
 /// A QEMU by its monitor.
 class QmpMachine final : public Machine {
  public:

@@ -13,10 +13,7 @@ Result<void> QmpMachine::snapshot(const Disk& disk, const std::string& file) {
   }
   QC_TRY(add(*overlay));
   auto done = order("blockdev-snapshot", {{"node", disk.active().node}, {"overlay", name_in(overlay->format)}});
-  if (!done) {
-    QC_TRY(close({file}));
-  }
-  return done;
+  return done ? std::move(done) : explained(std::move(done).error(), close({file}));
 }
 
 /// With cache and discard as QEMU has them of the active image, and nothing else.

@@ -132,6 +132,47 @@ TEST_F(CloneLive, ASnapshotBeginsWithTheNodesThatAnEarlierRunLeft) {
   EXPECT_TRUE(std::ranges::none_of(nodes, [](const auto& node) { return node.at("node-name") == "left-f"; }));
 }
 
+/// The guest was shut down and started on the overlay, as the error had said, but without names for nodes.
+TEST_F(CloneLive, APivotGoesOnWithQemuWhereNodesCantBeSwitchedAnyMore) {
+  start();
+  stop_.request_stop();
+  ASSERT_FALSE(commit(active(Ending::pivot)));
+  ASSERT_EQ(record()->live->engine, LiveEngine::clone);
+  ASSERT_EQ(chain_in_qemu().back(), "c.qcow2.qchain-live");
+  stop_ = {};
+  qemu_.reset();
+  qemu_ = std::make_unique<BareQemu>(folder_, std::vector{file("c.qcow2.qchain-live")}, BareQemu::Nodes::drive);
+  const auto refused = commit(by_clone(active(Ending::pivot)));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(describe(refused.error()), testing::HasSubstr("no name of its own"));
+  const auto report = commit(active(Ending::pivot));
+  ASSERT_TRUE(report) << describe(report.error());
+  EXPECT_EQ(report->engine.engine, LiveEngine::qemu);
+  EXPECT_THAT(report->engine.reason, testing::HasSubstr("not clone: "));
+  expect_only_base_open();
+  expect_nothing_left();
+  expect_reads_as_before(file("base.raw"), "raw");
+}
+
+/// The same, when the base is another file already.
+TEST_F(CloneLive, ABaseThatQemuCantBeSwitchedToIsFinishedOffline) {
+  start();
+  for (std::size_t calls = 0; !record() || record()->state != CommitState::relinking; ++calls) {
+    CutOffMachine machine(open(), calls);
+    commit_in_part(below(), machine);
+  }
+  qemu_.reset();
+  qemu_ = std::make_unique<BareQemu>(folder_, std::vector{file("c.qcow2")}, BareQemu::Nodes::drive);
+  const auto refused = commit(below_active());
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(describe(refused.error()), testing::HasSubstr("with the guest shut down: qchain commit --base"));
+  qemu_.reset();
+  const auto done = commit_offline(file("c.qcow2"), "b.qcow2");  // as the error says
+  ASSERT_TRUE(done) << describe(done.error());
+  expect_nothing_left();
+  expect_reads_as_before(file("c.qcow2"));
+}
+
 TEST_F(CloneLive, PivotsToTheNewBase) {
   start();
   CutOffMachine machine(open());
@@ -139,8 +180,7 @@ TEST_F(CloneLive, PivotsToTheNewBase) {
   const auto report = commit(active(Ending::pivot), machine);
   ASSERT_TRUE(report) << describe(report.error());
   EXPECT_EQ(report->engine.engine, LiveEngine::clone);
-  EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
-  EXPECT_FALSE(job_is_left());
+  expect_only_base_open();
   expect_nothing_left();
   qemu_->guest("write -P 10 21M 64k");
   qemu_->guest("flush");
@@ -175,7 +215,7 @@ TEST_F(CloneLive, ThePivotCutOffAtAnyCallCompletes) {
     commit_in_part(by_clone(active(Ending::pivot)), machine);
     const auto again = commit(by_clone(active(Ending::pivot)));
     ASSERT_TRUE(again) << describe(again.error());
-    EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
+    expect_only_base_open();
     expect_nothing_left();
     qemu_->guest("flush");
     expect_reads_as_before(file("base.raw"), "raw");

@@ -12,8 +12,7 @@ const std::vector<std::string> command{
     "-blockdev",
     R"({"driver":"raw","node-name":"base","file":"base-f","read-only":true,"cache":{"direct":true}})",
     "-blockdev",
-    R"({"driver":"qcow2","node-name":"c","file":{"driver":"file","filename":"/c"},"backing":"base",)"
-    R"("discard":"unmap","lazy-refcounts":true})",
+    R"({"driver":"qcow2","node-name":"c","file":{"driver":"file"},"discard":"unmap","lazy-refcounts":true})",
     "-blockdev",
     "driver=qcow2,node-name=words,file=base-f",
     "-blockdev",
@@ -42,6 +41,13 @@ TEST(NodeOptions, OfANewBaseAreThoseOfTheOldOne) {
   EXPECT_EQ(*options.of_file_below("base.qchain-b3"), *options.of_file_below("base"));
 }
 
+TEST(NodeOptions, SayWhichFileANodeWasOpenedWith) {
+  const NodeOptions options(command);
+  EXPECT_EQ(options.file_below("base"), "base-f");
+  EXPECT_EQ(options.file_below("base.qchain-s1"), "base.qchain-s1-f");
+  EXPECT_EQ(options.file_below("c"), "");
+}
+
 TEST(NodeOptions, OfNoProcessAreNotKnown) {
   EXPECT_FALSE(NodeOptions::of_process(0).of_format("c"));
 }
@@ -52,6 +58,7 @@ TEST(NodeName, SaysWhatItWasMadeFrom) {
   EXPECT_EQ(parse_node_name("c.qchain-b1").origin, Origin::new_base);
   EXPECT_EQ(parse_node_name("c.qchain-sx").root, "c.qchain-sx");
   EXPECT_EQ(parse_node_name("c.qchain-s1x").origin, Origin::command_line);
+  EXPECT_EQ(parse_node_name("c.qchain-snap.qchain-s1").root, "c.qchain-snap");
 }
 
 TEST(NodeName, IsTheFirstThatIsFreeAndNotTooLong) {
