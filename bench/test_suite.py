@@ -189,7 +189,7 @@ class Published(unittest.TestCase):
         self.publish("mount", "sequential 1 MiB, read again", "1 GiB", 7)
         self.publish("mount", "sequential 1 MiB, read again", "4 GiB", 8)
         self.assertEqual(re.findall(r"^## (.*)$", self.page.read_text(), re.MULTILINE),
-                         ["mount; disks of 1 GiB", "mount; disks of 4 GiB", "verify; disks of 1 GiB"])
+                         ["mount; `--size` 1 GiB", "mount; `--size` 4 GiB", "verify; `--size` 1 GiB"])
         self.assertEqual(re.findall(r"MiB/s \| (\d)\.00 \(", self.page.read_text()), ["7", "8", "5"])
 
     def test_results_of_small_disks_are_left_out(self):

@@ -12,6 +12,7 @@ from suite.memory import forget, pre_touch
 from suite.processes import Failed, run
 
 NAME = "disk's limit (fio)"
+JOINED = "the same, written 1 MiB at a time (fio)"
 DEPTH = 32
 
 
@@ -46,25 +47,25 @@ def compare_limit(chain: Chain) -> Sample:
 
 @contextmanager
 def disk_limit(chain: Chain, folder: Path):
-    """A contender: reads as many bytes as the overlays hold, from front to back, and meanwhile writes as many into a
-    file that is all there already, a cluster at a time, in random order; both past the page cache, flushed at the end.
-    What is read is the flat file. No byte that is written waits for one that is read; only larger requests could be
-    faster."""
+    """Two contenders: each reads as many bytes as the overlays hold, from front to back, and meanwhile writes as many
+    into a file that is all there already, in random order, a cluster at a time or a mebibyte; both past the page cache,
+    flushed at the end. What is read is the flat file. No byte that is written waits for one that is read. Whoever joins
+    what neighbouring clusters there are comes to lie between the two."""
     target = folder / "limit.raw"
     write_random(target, chain.size, seed=9)
     try:
-        yield lambda: _move(chain, target)
+        yield {NAME: lambda: _move(chain, target, CLUSTER), JOINED: lambda: _move(chain, target, MIB)}
     finally:
         target.unlink()
 
 
-def _move(chain: Chain, target: Path) -> Sample:
+def _move(chain: Chain, target: Path, block: int) -> Sample:
     forget([chain.flat, target])
     pre_touch(2 * chain.size)
     common = ["--direct=1", "--ioengine=io_uring", f"--iodepth={DEPTH}", "--thread", f"--io_size={chain.moved}"]
     said = run("fio", "--output-format=json",
                "--name=read", f"--filename={chain.flat}", "--rw=read", "--bs=1M", *common,
-               "--name=write", f"--filename={target}", "--rw=randwrite", f"--bs={CLUSTER}", "--randseed=7",
+               "--name=write", f"--filename={target}", "--rw=randwrite", f"--bs={block}", "--randseed=7",
                "--overwrite=1", f"--size={chain.size}", "--end_fsync=1", *common)
     reader, writer = json.loads(said)["jobs"]
     milliseconds = max(reader["read"]["runtime"], writer["write"]["runtime"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import signal
@@ -77,14 +78,16 @@ def timed_tar(folder: Path, *words: str, least: int = 0) -> tuple[Cost, int]:
 
 
 def _watch(pid: int) -> int:
-    """Waits for a child's end, and leaves its /proc entry there; its peak memory, looked at now and then. (What wait4
-    says of memory is no use: a child inherits its parent's peak.)"""
+    """Waits for a child's end, and leaves its /proc entry there; its peak memory, looked at now and then, and often at
+    the beginning: many are at their end soon. (What wait4 says of memory is no use: a child inherits its parent's
+    peak.)"""
     rss = 0
+    looks = itertools.chain(itertools.repeat(2, 100), itertools.repeat(20))  # milliseconds
     ended = select.poll()
     descriptor = os.pidfd_open(pid)
     try:
         ended.register(descriptor, select.POLLIN)
-        while not ended.poll(20):
+        while not ended.poll(next(looks)):
             rss = max(rss, peak_rss(pid))
     finally:
         os.close(descriptor)

@@ -16,14 +16,17 @@ LONGER = "longer is better, each test has its own scale"
 CHARTS = {"mount": f"Reading through the mount ({LONGER})", "move": f"Commit and copy ({LONGER})",
           "depth": f"The same content in more and more layers ({LONGER})"}
 HEADLINE = {"mount": ["sequential 1 MiB, all cold", "sequential 1 MiB, layers cached", "sequential 1 MiB, read again",
-                      "random 4 KiB, 1 reader, layers cached", "random 4 KiB, 4 readers, layers cached",
+                      "random 4 KiB, 1 reader, layers cached", "random 4 KiB, 1 reader, cold",
+                      "random 4 KiB, 4 readers, layers cached",
                       "random 4 KiB, depth 32, layers cached", "random 4 KiB, depth 32, cold"],
+            "guest": ["tar of a guest's ext4 by loop mount, cold", "tar of a guest's ext4 by loop mount, layers cached"],
             "move": ["commit of 3 layers, cold, flushed", "commit of 3 layers, layers in memory, flushed",
                      "commit with --verify, against qemu-img without", "copy to a raw file, cold, flushed"],
             "verify": ["verify a chain against a raw file, cached"],
-            "reflink": ["commit on XFS with reflink, extents in memory", "the same commit again, on XFS with reflink"]}
+            "reflink": ["commit on XFS with reflink, extents cold", "commit on XFS with reflink, extents in memory",
+                        "the same commit again, on XFS with reflink", "copy on XFS with reflink, flushed"]}
 LEAST_SIZE = 1  # GiB: what is measured on smaller disks is for who measures it
-HEADLINE_COLUMNS = ["", "qchain", "best of QEMU", "times better", "target"]
+HEADLINE_COLUMNS = ["", "qchain", "best peer", "times better", "target"]
 HEAD = ["# Results", "Written by `bench/run --publish`.",
         "A figure is the median of the rounds (where it is said, the best), with the least and the most; what it means is "
         "said in [performance.md](performance.md). Floors and aims are what the project set itself."]
@@ -33,8 +36,8 @@ BLOCK = re.compile(r"(<!-- bench:headline -->\n).*?(<!-- /bench -->)", re.DOTALL
 
 def publish(folder: Path, root: Path) -> None:
     """docs/performance-results.md, docs/bench-*.svg and the block in README.md, of the groups and sizes that `folder`
-    holds, of disks that are large enough; what was published of others stays. Of a group that is there in two sizes, charts and README show the larger
-    disks."""
+    holds, of disks that are large enough; what was published of others stays. Of a group that is there in two sizes,
+    charts and README show the larger disks."""
     known = [load(path) for path in folder.glob("*.json")]
     results = sorted((result for result in known if _place(result)[1] >= LEAST_SIZE), key=_place)
     if not results:

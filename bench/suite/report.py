@@ -116,7 +116,7 @@ def targets(rows: list[Row]) -> str:
 def markdown(results: list[Result]) -> str:
     parts = []
     for result in results:
-        parts.append(f"## {result.title}; disks of {result.size}")
+        parts.append(f"## {result.title}; `--size` {result.size}")
         parts.append(f"`bench/run {result.group}`: " + ", ".join(
             f"{key} {value}" for key, value in result.conditions.items()) + "; " + result.facts["date"] + ", commit "
             + result.facts["commit"] + ".")
