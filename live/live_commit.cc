@@ -22,7 +22,7 @@ class LiveRun {
     if (auto finished = QC_TRY(find_finished(context_.request, disk, context_.around))) {
       take(*std::move(finished));
       context_.report.was_finished = true;
-      close_merged(context_);  // it may have been cut off just before
+      QC_TRY(take_away(context_));  // it may have been cut off just before
       return report();
     }
     auto unfinished = QC_TRY(find_unfinished(context_.request, disk, context_.around));
@@ -140,8 +140,8 @@ class LiveRun {
     CommitRecord& record = context_.record();
     const Disk disk = QC_TRY(context_.disk());
     if (record.live->step == LiveStep::pivoted) {
-      close_merged(context_);
-      return remove_temporaries(record, *context_.store);
+      context_.report.was_finished = true;
+      return take_away(context_);
     }
     QC_TRY(expect_overlay_on_top(record, disk));
     if (!record.live->overlay) {

@@ -12,7 +12,6 @@
 #include "live/engine.h"
 #include "live/failure.h"
 #include "live/job_watch.h"
-#include "live/overlay_file.h"
 #include "live/places.h"
 #include "qcow/chain/view.h"
 #include "qcow/commit/temporaries.h"
@@ -46,7 +45,7 @@ class Merge {
   Result<void> see_whether_clone_can() {
     const auto can = context_.machine().can_switch_backing(disk_, places_.base, places_.top + 1);
     if (can || can.error().kind != ErrorKind::unsupported) {
-      return can;
+      return {};  // what is in the way for the moment the switch itself will find
     }
     if (context_.record().state == CommitState::relinking) {
       return std::unexpected(Error(can.error())
@@ -59,7 +58,8 @@ class Merge {
     give_up_new_base(*context_.record().live);
     context_.record().live->engine = LiveEngine::qemu;
     context_.report.engine.reason = "not clone: " + describe(can.error());
-    return context_.save();
+    QC_TRY(context_.save());
+    return remove_temporaries(context_.record(), *context_.store);  // else each write into the base unshared a block
   }
 
   /// What is left for the machine to merge is an empty image over the new base.
@@ -208,14 +208,31 @@ class Merge {
     }
     context_.record().state = CommitState::verified;
     QC_TRY(context_.save());
-    close_merged(context_);
-    return remove_temporaries(context_.record(), *context_.store);
+    return take_away(context_);
   }
 
   Context& context_;
   Disk disk_;
   Places places_;
 };
+
+/// What is merged, and what the commit has made for itself; top first.
+std::vector<std::string> files_of_no_use(const CommitRecord& record) {
+  std::vector<std::string> files;
+  for (const RecordedFile& file : record.live->temporaries | std::views::reverse) {
+    files.push_back(file.path);  // of a pivot the overlay
+  }
+  if (record.live->engine == LiveEngine::clone) {
+    files.push_back(empty_image_name(record.base.path));
+  }
+  for (const RecordedFile& file : record.merged | std::views::reverse) {
+    files.push_back(file.path);
+  }
+  if (record.live->engine == LiveEngine::clone) {
+    files.push_back(record.base.path);  // what had the name before; what has it now is in use
+  }
+  return files;
+}
 
 }  // namespace
 
@@ -231,28 +248,17 @@ Result<void> make_durable(Machine& machine, const DiskLayer& layer) {
   return sync();  // with cache=unsafe the machine's flush does nothing
 }
 
-void close_files(const Context& context, const std::vector<std::string>& files) {
-  if (const auto closed = context.machine().close(files); !closed) {
-    context.around.say("the merged layers stay open: " + describe(closed.error()));
+bool close_files(const Context& context, const std::vector<std::string>& files) {
+  const auto closed = context.machine().close(files);
+  if (!closed) {
+    context.around.say("images that are of no use stay open: " + describe(closed.error()));
   }
+  return closed.has_value();
 }
 
-void close_merged(const Context& context) {
-  const CommitRecord& record = context.report.record;
-  std::vector<std::string> files;
-  if (record.live->step == LiveStep::pivoted) {
-    files.push_back(overlay_name(record.merged.back().path));
-  }
-  if (record.live->engine == LiveEngine::clone) {
-    files.push_back(empty_image_name(record.base.path));
-  }
-  for (const RecordedFile& file : record.merged | std::views::reverse) {
-    files.push_back(file.path);
-  }
-  if (record.live->engine == LiveEngine::clone) {
-    files.push_back(record.base.path);  // what had the name before; what has it now is in use
-  }
-  close_files(context, files);
+Result<void> take_away(Context& context) {
+  return close_files(context, files_of_no_use(context.record())) ? remove_temporaries(context.record(), *context.store)
+                                                                 : Result<void>{};
 }
 
 Result<void> merge_below(Context& context) {

@@ -19,9 +19,10 @@ namespace qchain::live {
 [[nodiscard]] Result<void> make_durable(Machine& machine, const DiskLayer& layer);
 
 /// Closes images that the disk does not read through any more, top first. They are of no use, so an error is said and
-/// no more.
-void close_files(const Context& context, const std::vector<std::string>& files);
-/// Those that the record says are merged, and what the commit had opened for itself.
-void close_merged(const Context& context);
+/// no more; whether all are closed.
+bool close_files(const Context& context, const std::vector<std::string>& files);
+/// Closes those that the record says are merged, and what the commit had opened for itself; then that is deleted. What
+/// could not be closed the same command tries once more.
+[[nodiscard]] Result<void> take_away(Context& context);
 
 }  // namespace qchain::live

@@ -22,10 +22,6 @@ Result<void> take_owner_and_mode(int descriptor, const Storage& like, const std:
 
 }  // namespace
 
-std::string overlay_name(const std::string& active) {
-  return active + ".qchain-live";
-}
-
 Result<RecordedFile> make_overlay(const std::string& path, std::uint64_t size, const std::string& backing_name,
                                   ImageFormat backing_format, const Storage& like,
                                   const std::function<Result<void>(const RecordedFile&)>& announce) {

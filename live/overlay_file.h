@@ -9,9 +9,6 @@
 /// Inside of the live room.
 namespace qchain::live {
 
-/// Of the overlay that a pivot puts on the active image.
-[[nodiscard]] std::string overlay_name(const std::string& active);
-
 /// An empty qcow2 image of `size` guest bytes whose header names `backing_name`; readable and writable by whoever may
 /// read and write `like`, so that a QEMU that runs as another user can open it. Never over an existing file. The
 /// backing file is not opened: a guest may be writing to it. No `backing_name`: it names none. `announce` is called

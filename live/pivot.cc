@@ -105,8 +105,11 @@ Result<void> take_overlay_away(Context& context) {
   record.live->overlay.reset();
   record.backing_name.clear();
   QC_TRY(context.save());
-  close_merged(context);
-  return remove_temporaries(record, *context.store);
+  return take_away(context);
+}
+
+std::string overlay_name(const std::string& active) {
+  return active + ".qchain-live";
 }
 
 }  // namespace

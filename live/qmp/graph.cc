@@ -152,9 +152,12 @@ std::optional<std::string> job_on(const Disk& disk, const Json& jobs) {
   return std::nullopt;
 }
 
-/// By its folder without links: QEMU has a name as it was given, a record as it really is.
+/// QEMU has a name as it was given, a record as it really is. Of a file that is gone the folder's is.
 std::string without_links(const std::string& file) {
   std::error_code error;
+  if (const fs::path whole = fs::canonical(file, error); !error) {
+    return whole.string();
+  }
   const fs::path folder = fs::canonical(fs::path(file).parent_path(), error);
   return error ? file : (folder / fs::path(file).filename()).string();
 }

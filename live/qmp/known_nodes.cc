@@ -95,7 +95,7 @@ Result<NodePair> KnownNodes::new_base(const DiskLayer& base) const {
 
 Result<NodePair> KnownNodes::overlay(const DiskLayer& active, const std::string& file) const {
   static_cast<void>(QC_TRY(format_of(active)));
-  auto format = options_.of_format(NodeName{.root = parse_node_name(active.node).root, .origin = Origin::snapshot});
+  auto format = options_.of_format(NodeName{.root = options_.parse(active.node).root, .origin = Origin::snapshot});
   NodePair made = QC_TRY(pair(active, *std::move(format), Origin::snapshot, file));
   made.file["driver"] = "file";  // the image below it may be a device
   made.format["backing"] = nullptr;
@@ -107,7 +107,7 @@ std::optional<std::string> KnownNodes::name_for(const std::string& from, Origin 
   for (const Json& node : told_) {
     taken.insert(text_of(node, "node-name"));
   }
-  return derived_name(from, origin, taken);
+  return derived_name(options_.parse(from).root, origin, taken);
 }
 
 }  // namespace qchain::live::qmp

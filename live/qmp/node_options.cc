@@ -50,8 +50,7 @@ std::string name_of_file(const std::string& node) {
   return node + std::string(file_mark);
 }
 
-std::optional<std::string> derived_name(const std::string& from, Origin origin, const std::set<std::string>& taken) {
-  const std::string root = parse_node_name(from).root;
+std::optional<std::string> derived_name(const std::string& root, Origin origin, const std::set<std::string>& taken) {
   if (root.empty() || root.front() == '#') {
     return std::nullopt;
   }
@@ -94,6 +93,10 @@ const Json* NodeOptions::find(const std::string& node) const {
   return found == nodes_.end() || node.empty() ? nullptr : &*found;
 }
 
+NodeName NodeOptions::parse(const std::string& node) const {
+  return find(node) != nullptr ? NodeName{.root = node} : parse_node_name(node);
+}
+
 std::optional<Json> NodeOptions::of_format(const NodeName& name) const {
   const Json* root = find(name.root);
   if (root == nullptr) {
@@ -112,12 +115,20 @@ std::optional<Json> NodeOptions::of_format(const NodeName& name) const {
 }
 
 std::optional<Json> NodeOptions::of_file_below(const std::string& node) const {
-  const Json* below = find(file_of(find(parse_node_name(node).root)));
-  return below == nullptr ? std::nullopt : std::optional(without(*below, {"node-name", "filename"}));
+  const NodeName name = parse(node);
+  const Json* below = find(file_of(find(name.root)));
+  if (below == nullptr) {
+    return std::nullopt;
+  }
+  Json options = without(*below, {"node-name", "filename"});
+  if (name.origin == Origin::snapshot) {
+    options["driver"] = "file";  // the root may be on a device
+  }
+  return options;
 }
 
 std::string NodeOptions::file_below(const std::string& node) const {
-  const NodeName name = parse_node_name(node);
+  const NodeName name = parse(node);
   return name.origin == Origin::command_line ? file_of(find(name.root)) : name_of_file(node);
 }
 

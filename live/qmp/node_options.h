@@ -25,9 +25,9 @@ struct NodeName {
 };
 [[nodiscard]] NodeName parse_node_name(const std::string& name);
 
-/// The name for another node made of the node `from`: the first that is not in `taken`; nothing where it would be
-/// longer than QEMU takes (31 characters), or where `from` has no name of its own. That of its file still fits.
-[[nodiscard]] std::optional<std::string> derived_name(const std::string& from, Origin origin,
+/// The name for another node made of the node `root`: the first that is not in `taken`; nothing where it would be
+/// longer than QEMU takes (31 characters), or where `root` has no name of its own. That of its file still fits.
+[[nodiscard]] std::optional<std::string> derived_name(const std::string& root, Origin origin,
                                                       const std::set<std::string>& taken);
 
 /// Of the node for the file below a node that has a derived name.
@@ -40,11 +40,11 @@ class NodeOptions {
   /// Of a running process; knows nothing where its command line can't be read.
   [[nodiscard]] static NodeOptions of_process(pid_t pid);
 
+  /// parse_node_name(), but for a name that the command line has.
+  [[nodiscard]] NodeName parse(const std::string& node) const;
   /// All options of a format node but `node-name`, `file` and `backing`, as blockdev-add takes them.
   [[nodiscard]] std::optional<Json> of_format(const NodeName& name) const;
-  [[nodiscard]] std::optional<Json> of_format(const std::string& node) const {
-    return of_format(parse_node_name(node));
-  }
+  [[nodiscard]] std::optional<Json> of_format(const std::string& node) const { return of_format(parse(node)); }
   /// All options of the file's node below that format node, but `node-name` and `filename`.
   [[nodiscard]] std::optional<Json> of_file_below(const std::string& node) const;
   /// Name of that node; empty where it has none of its own.

@@ -34,7 +34,10 @@ constexpr std::array known{
           "qchain list shows the layers"},
     Known{"Cannot find device=", ErrorKind::refused, chain_changed, again},
     Known{"Top image file", ErrorKind::refused, chain_changed, again},
-    Known{"node is used as backing hd of", ErrorKind::refused, chain_changed, again},
+    Known{"node is used as backing hd of", ErrorKind::refused, "an image hangs on it in QEMU",
+          "its chain may have changed just now; or a commit was cut off at its end: run that once more, it closes what "
+          "it "
+          "left open"},
     Known{"'top' is the active layer", ErrorKind::refused, chain_changed, again},
     Known{"is read-only", ErrorKind::refused, "QEMU holds the base so that it can't write to it",
           "start the guest without force-share or locking=off on the base"},

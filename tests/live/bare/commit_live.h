@@ -118,7 +118,9 @@ class CommitLive : public BareLab {
     EXPECT_EQ(chain_in_qemu(), std::vector<std::string>{"base.raw"});
     EXPECT_FALSE(job_is_left());
     EXPECT_FALSE(std::filesystem::exists(file("c.qcow2.qchain-live")));
-    for (const auto& node : qemu_->ask("query-named-block-nodes", {{"flat", true}})) {
+    const auto nodes = qemu_->ask("query-named-block-nodes", {{"flat", true}});
+    EXPECT_EQ(nodes.size(), 2U) << "more are open than the base's format and its file";
+    for (const auto& node : nodes) {
       EXPECT_EQ(node.at("file"), file("base.raw")) << "still open";
     }
   }

@@ -96,6 +96,15 @@ TEST_F(PivotOverlay, ThatNobodyWroteToIsMadeAnew) {
   expect_reads_as_before(file("base.raw"), "raw");
 }
 
+TEST_F(PivotOverlay, OfAnImageBehindASymbolicLinkIsClosedToo) {
+  std::filesystem::rename(file("c.qcow2"), file("real.qcow2"));
+  std::filesystem::create_symlink("real.qcow2", file("c.qcow2"));
+  start();
+  const auto done = commit(active(Ending::pivot));
+  ASSERT_TRUE(done) << describe(done.error());
+  expect_only_base_open();
+}
+
 /// A record that came with copies of the images is about those that were copied.
 TEST_F(PivotOverlay, OfTheImagesThatWereCopiedIsNotTouched) {
   begin_pivot();

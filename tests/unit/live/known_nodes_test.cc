@@ -69,6 +69,20 @@ TEST_F(KnownNodesTest, AnOverlayTakesOverWhatAnyImageHas) {
                                    {"cache", {{"direct", true}}}}));
 }
 
+TEST_F(KnownNodesTest, AnOverlayOverAnOverlayDoesToo) {
+  const auto first = known().overlay(disk_, "/d.qcow2");
+  ASSERT_TRUE(first);
+  Json now = told_of_all();
+  now.push_back(told("disk.qchain-s1", "qcow2", "unmap"));
+  now.push_back(told("disk.qchain-s1-f", "file"));
+  const auto second = KnownNodes(options(), now).overlay(layer("disk.qchain-s1", "disk.qchain-s1-f"), "/d.qcow2");
+  ASSERT_TRUE(second) << describe(second.error());
+  EXPECT_EQ(name_in(second->format), "disk.qchain-s2");
+  Json file = second->file;
+  file["node-name"] = name_in(first->file);
+  EXPECT_EQ(file, first->file);
+}
+
 TEST_F(KnownNodesTest, ANewBaseIsOpenedAsTheOldOne) {
   const auto base = known().new_base(disk_);
   ASSERT_TRUE(base) << describe(base.error());
@@ -93,7 +107,7 @@ TEST_F(KnownNodesTest, ANameThatLooksLikeOursIsOneOfTheUsers) {
 }
 
 TEST_F(KnownNodesTest, AnotherFileThanTheCommandLinesIsNotKnown) {
-  for (const char* file : {"#block123", "other-f"}) {
+  for (const std::string& file : {std::string("#block123"), std::string(long_name) + "-f"}) {
     EXPECT_FALSE(known().to_reopen(layer("disk", file))) << file;
     EXPECT_FALSE(known().overlay(layer("disk", file), "/d.qcow2")) << file;
   }

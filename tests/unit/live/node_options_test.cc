@@ -48,6 +48,13 @@ TEST(NodeOptions, SayWhichFileANodeWasOpenedWith) {
   EXPECT_EQ(options.file_below("c"), "");
 }
 
+TEST(NodeOptions, OfANameThatTheCommandLineHasAreItsOwn) {
+  const NodeOptions options({"-blockdev", R"({"driver":"qcow2","node-name":"c.qchain-s1","file":"c.qchain-s1-f"})"});
+  EXPECT_EQ(*options.of_format("c.qchain-s1"), Json({{"driver", "qcow2"}}));
+  EXPECT_EQ(options.file_below("c.qchain-s1"), "c.qchain-s1-f");
+  EXPECT_EQ(options.parse("c.qchain-s1.qchain-s1").root, "c.qchain-s1");
+}
+
 TEST(NodeOptions, OfNoProcessAreNotKnown) {
   EXPECT_FALSE(NodeOptions::of_process(0).of_format("c"));
 }
@@ -63,7 +70,7 @@ TEST(NodeName, SaysWhatItWasMadeFrom) {
 
 TEST(NodeName, IsTheFirstThatIsFreeAndNotTooLong) {
   EXPECT_EQ(derived_name("c", Origin::snapshot, {}), "c.qchain-s1");
-  EXPECT_EQ(derived_name("c.qchain-b1", Origin::snapshot, {"c.qchain-s1"}), "c.qchain-s2");
+  EXPECT_EQ(derived_name("c", Origin::snapshot, {"c.qchain-s1"}), "c.qchain-s2");
   EXPECT_EQ(derived_name("c", Origin::new_base, {"c.qchain-b1-f"}), "c.qchain-b2");
   EXPECT_EQ(derived_name("#block123", Origin::snapshot, {}), std::nullopt);
   EXPECT_EQ(derived_name("a-name-of-some-20-chars", Origin::snapshot, {}), std::nullopt);

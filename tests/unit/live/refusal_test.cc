@@ -21,7 +21,7 @@ TEST(Refusal, IsSaidInTheUsersWords) {
       {"Cannot find device='' nor node-name='nope'", ErrorKind::refused, "chain changed"},
       {"Top image file X not found", ErrorKind::refused, "chain changed"},
       {"'backing-file' specified, but 'top' is the active layer", ErrorKind::refused, "chain changed"},
-      {"Node 'a' is busy: node is used as backing hd of 'b'", ErrorKind::refused, "chain changed"},
+      {"Node 'a' is busy: node is used as backing hd of 'b'", ErrorKind::refused, "hangs on it"},
       {"Failed to get \"write\" lock", ErrorKind::locked, "another process has the base open"},
       {"Could not open '/x/base.raw': Operation not permitted", ErrorKind::permission, "may not write to the base"},
       {"Block node is read-only", ErrorKind::refused, "locking=off"},
