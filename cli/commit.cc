@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -18,6 +17,7 @@
 #include "cli/plan_report.h"
 #include "cli/progress.h"
 #include "cli/verify_report.h"
+#include "cli/word_option.h"
 #include "qcow/commit/find_record.h"
 #include "qcow/commit/retire.h"
 #include "qcow/commit/verify_commit.h"
@@ -187,10 +187,9 @@ void add_commit_options(CLI::App& app, CommitCommandOptions& options) {
       ->option_text("MiB/s")
       ->check(CLI::Range(std::uint64_t{0}, most));
   add_folders(app, "--scan", options.scan, "Look here too for images that hang on them");
-  const std::map<std::string, BitmapChoice> choices{{"merge", BitmapChoice::merge}, {"drop", BitmapChoice::drop}};
-  app.add_option("--bitmaps", options.bitmaps, "Merged layers' dirty bitmaps: into base, or gone")
-      ->option_text("merge|drop")
-      ->transform(CLI::CheckedTransformer(choices));
+  add_word_option<BitmapChoice>(app, "--bitmaps", options.bitmaps,
+                                {{"merge", BitmapChoice::merge}, {"drop", BitmapChoice::drop}},
+                                "Merged layers' dirty bitmaps: into base, or gone");
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "cli/lost_ranges.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/word_option.h"
 #include "qcow/copy/copy_to_file.h"
 
 namespace qchain::cli {
@@ -115,9 +116,7 @@ Action declare_copy(CLI::App& app) {
       ->required()
       ->option_text(" ");
   add_slice(app, options->source);
-  app.add_option("--format", options->format, "Format of OUT; default: raw")
-      ->option_text("raw|qcow2")
-      ->check(CLI::IsMember({"raw", "qcow2"}));
+  take_only(*app.add_option("--format", options->format, "Format of OUT; default: raw"), {"raw", "qcow2"});
   app.add_flag("--force", options->force, "Write over OUT if it exists");
   app.add_flag("--salvage", options->salvage, "Go on where a layer is damaged: zeros there, status 1");
   add_output(app, options->output);

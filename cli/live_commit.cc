@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <map>
 #include <memory>
 #include <ostream>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "cli/interrupts.h"
 #include "cli/live_report.h"
 #include "cli/verify_report.h"
+#include "cli/word_option.h"
 #include "qcow/commit/retire.h"
 #include "qcow/commit/verify_commit.h"
 
@@ -167,19 +167,14 @@ void add_live_commit(CLI::App& app, LiveCommitOptions& options) {
   app.add_flag("--keep-overlay", options.keep_overlay, "… as a copy: the guest goes on as before")->excludes(pivot);
   auto* timeout = app.add_option("--timeout", options.timeout, "Running guest: time for the copying");
   timeout->option_text("SECONDS");
-  const std::map<std::string, live::AtTimeout> policies{{"cancel", live::AtTimeout::cancel},
-                                                        {"raise-speed", live::AtTimeout::raise_speed},
-                                                        {"report", live::AtTimeout::report}};
-  app.add_option("--timeout-policy", options.at_timeout, "What then; default: cancel")
-      ->option_text("cancel|raise-speed|report")
-      ->transform(CLI::CheckedTransformer(policies))
-      ->needs(timeout);
-  const std::map<std::string, live::EngineChoice> engines{{"auto", live::EngineChoice::automatic},
-                                                          {"qemu", live::EngineChoice::qemu},
-                                                          {"clone", live::EngineChoice::clone}};
-  app.add_option("--engine", options.engine, "Who merges under a running guest; default: auto")
-      ->option_text("auto|qemu|clone")
-      ->transform(CLI::CheckedTransformer(engines));
+  const Words<live::AtTimeout> policies{{"cancel", live::AtTimeout::cancel},
+                                        {"raise-speed", live::AtTimeout::raise_speed},
+                                        {"report", live::AtTimeout::report}};
+  add_word_option(app, "--timeout-policy", options.at_timeout, policies, "What then; default: cancel")->needs(timeout);
+  const Words<live::EngineChoice> engines{{"auto", live::EngineChoice::automatic},
+                                          {"qemu", live::EngineChoice::qemu},
+                                          {"clone", live::EngineChoice::clone}};
+  add_word_option(app, "--engine", options.engine, engines, "Who merges under a running guest; default: auto");
 }
 
 std::string_view option_for_a_guest(const LiveCommitOptions& options) {

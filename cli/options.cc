@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <ostream>
 
+#include "cli/word_option.h"
 #include "qcow/commit/settled.h"
 
 namespace qchain::cli {
@@ -54,9 +55,7 @@ void add_force_share(CLI::App& app, SourceOptions& source) {
 }
 
 void add_image_format(CLI::App& app, SourceOptions& source, const char* flag) {
-  app.add_option(flag, source.format, "Format of IMAGE itself; default: by its magic")
-      ->option_text("raw|qcow2")
-      ->check(CLI::IsMember({"raw", "qcow2"}));
+  take_only(*app.add_option(flag, source.format, "Format of IMAGE itself; default: by its magic"), {"raw", "qcow2"});
 }
 
 void add_reading(CLI::App& app, SourceOptions& source) {
@@ -73,13 +72,9 @@ void add_slice(CLI::App& app, SourceOptions& source) {
 }
 
 CLI::Option* add_output(CLI::App& app, OutputStyle& style) {
-  return app
-      .add_option_function<std::string>(
-          "--output",
-          [&style](const std::string& word) { style = word == "json" ? OutputStyle::json : OutputStyle::human; },
-          "For people (default) or for programs")
-      ->option_text("human|json")
-      ->check(CLI::IsMember({"human", "json"}));
+  return add_word_option<OutputStyle>(app, "--output", style,
+                                      {{"human", OutputStyle::human}, {"json", OutputStyle::json}},
+                                      "For people (default) or for programs");
 }
 
 std::optional<ImageFormat> chosen_format(const SourceOptions& source) {

@@ -9,6 +9,7 @@
 #include <ostream>
 
 #include "cli/human.h"
+#include "cli/word_option.h"
 
 namespace qchain::cli {
 namespace {
@@ -27,10 +28,8 @@ double seconds_of(Io::Clock::duration duration) {
 }  // namespace
 
 void add_progress(CLI::App& app, ProgressStyle& style) {
-  auto* progress = app.add_option_function<std::string>(
-      "--progress", [&style](const std::string&) { style = ProgressStyle::json; },
-      "Progress for programs: one object a line on stderr");
-  progress->option_text("json")->check(CLI::IsMember({"json"}));
+  auto* progress = add_word_option<ProgressStyle>(app, "--progress", style, {{"json", ProgressStyle::json}},
+                                                  "Progress for programs: one object a line on stderr");
   app.add_flag_callback(
          "--verbose", [&style] { style = ProgressStyle::verbose; }, "Progress as lines such as '[ 42 %]' on stderr")
       ->excludes(progress);

@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/verify_report.h"
+#include "cli/word_option.h"
 #include "qcow/commit/find_record.h"
 #include "qcow/verify/disk_digest.h"
 
@@ -117,9 +118,8 @@ Action declare_verify(CLI::App& app) {
       ->option_text(" ")
       ->check(refuse_empty);
   add_slice(app, options->source);
-  app.add_option("--target-format", options->target_format, "Format of TARGET; default: recognised")
-      ->option_text("raw|qcow2")
-      ->check(CLI::IsMember({"raw", "qcow2"}));
+  take_only(*app.add_option("--target-format", options->target_format, "Format of TARGET; default: recognised"),
+            {"raw", "qcow2"});
   app.add_flag("--sha256", options->sha256, "Print the SHA-256 of the view, as of a flat copy");
   add_output(app, options->output);
   add_progress(app, options->progress);
