@@ -42,6 +42,10 @@ class Image {
   /// error.
   virtual void map(Range range, std::size_t limit, Extents& out) const = 0;
 
+  /// A hint that map() is asked for `range` soon: up to `most` bytes of the metadata that tell of it are asked of the
+  /// disk, those of its beginning first. Never fails, never blocks for long. `range` as for map().
+  virtual void will_map(Range /*range*/, std::uint64_t /*most*/) const {}
+
   /// Guest bytes, at least 1, of which one access to the metadata tells: map() of two ranges that begin in the same
   /// unit (counted from 0) costs no less than map() of both and what lies between.
   [[nodiscard]] virtual std::uint64_t map_unit() const noexcept = 0;

@@ -70,7 +70,11 @@ Result<SharedStorage> open_data_file(const format::Header& header, const std::st
   return gate.open({.path = path, .role = OpenRole::data_file, .named_by = image});
 }
 
+/// The usual size of a first cluster.
+constexpr std::uint64_t usual_start = 65536;
+
 Result<format::Header> header_of(const Storage& storage) {
+  storage.will_need({0, usual_start});  // else the kernel takes the two reads for the beginning of many, and reads on
   const auto start = QC_TRY(read_start(storage, format::full_header_length));
   const auto cluster_size = QC_TRY(format::header_cluster_size(start));
   const auto first_cluster = QC_TRY(read_start(storage, cluster_size));
@@ -79,6 +83,7 @@ Result<format::Header> header_of(const Storage& storage) {
 
 Result<SharedImage> open_qcow2(SharedStorage storage, const std::string& path, Gate& gate) {
   auto header = QC_TRY_IN(path, header_of(*storage));
+  storage->will_need({header.l1_offset, sizeof(std::uint64_t) * header.l1_entries});
   auto data_file = QC_TRY_IN(path, open_data_file(header, path, gate));
   return std::make_shared<const Qcow2Image>(std::move(header), std::move(storage), std::move(data_file));
 }

@@ -80,6 +80,26 @@ void Qcow2Image::map(Range range, std::size_t limit, Extents& out) const {
   }
 }
 
+void Qcow2Image::will_map(Range range, std::uint64_t most) const {
+  if (range.length <= map_unit()) {
+    return;  // one read tells of it
+  }
+  const std::uint64_t span = header_.l1_entry_span();
+  const auto window = l1_window(range.start / span);
+  std::uint64_t position = range.start;
+  while (position < range.end() && most > 0 && window->holds(position / span)) {
+    const Range part{position, std::min(span - position % span, range.end() - position)};
+    const auto table = format::decode_l1(header_, window->entries[position / span - window->first]).table_offset;
+    if (table != 0) {
+      Range entries = entries_of(table, part);
+      entries.length = std::min(entries.length, most);
+      storage_->will_need(entries);
+      most -= entries.length;
+    }
+    position = part.end();
+  }
+}
+
 std::shared_ptr<const Qcow2Image::L1Window> Qcow2Image::l1_window(std::uint64_t index) const {
   {
     const std::scoped_lock lock(l1_mutex_);
@@ -146,6 +166,14 @@ std::uint64_t Qcow2Image::map_window(const L1Window& window, Range range, std::s
     position = part.end();
   }
   return position;
+}
+
+/// Where the entries for a range are that lies under one L2 table.
+Range Qcow2Image::entries_of(std::uint64_t table_offset, Range range) const noexcept {
+  const std::uint64_t first_cluster = range.start >> header_.cluster_bits;
+  const std::uint64_t count = ((range.end() - 1) >> header_.cluster_bits) - first_cluster + 1;
+  const std::uint64_t index = first_cluster & (header_.l2_entries() - 1);
+  return {table_offset + index * header_.l2_entry_size(), count * header_.l2_entry_size()};
 }
 
 /// Maps a range that lies under one L2 table.

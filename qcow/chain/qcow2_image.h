@@ -23,6 +23,7 @@ class Qcow2Image final : public Image {
   [[nodiscard]] const format::Header* header() const noexcept override { return &header_; }
 
   void map(Range range, std::size_t limit, Extents& out) const override;
+  void will_map(Range range, std::uint64_t most) const override;
   [[nodiscard]] std::uint64_t map_unit() const noexcept override { return entries_at_once << header_.cluster_bits; }
   [[nodiscard]] Result<void> inflate(const Extent& extent, MutableBytes cluster) const override;
   [[nodiscard]] Result<std::vector<format::Snapshot>> snapshots() const override;
@@ -46,6 +47,7 @@ class Qcow2Image final : public Image {
   [[nodiscard]] std::shared_ptr<const L1Window> l1_window(std::uint64_t index) const;
   [[nodiscard]] std::shared_ptr<const L1Window> read_l1_window(std::uint64_t index) const;
   [[nodiscard]] std::uint64_t map_window(const L1Window& window, Range range, std::size_t stop, Extents& out) const;
+  [[nodiscard]] Range entries_of(std::uint64_t table_offset, Range range) const noexcept;
   void map_table(std::uint64_t table_offset, Range range, std::size_t stop, Extents& out) const;
   [[nodiscard]] std::uint64_t map_entries(std::uint64_t table_offset, Range range, std::size_t stop,
                                           Extents& out) const;

@@ -15,6 +15,9 @@ namespace {
 /// Guest bytes resolved at once: one page of L2 entries a layer at the usual cluster size.
 constexpr std::uint64_t region_size = std::uint64_t{32} << 20;
 
+/// Bytes of metadata, of all layers together, that the disk is asked for ahead.
+constexpr std::uint64_t metadata_ahead = std::uint64_t{64} << 20;
+
 Error unreadable(const Layer& layer, const Extent& extent, ErrorKind kind, std::string_view reason) {
   return make_error(kind, fmt::format("cannot read guest bytes {} to {}: {}", extent.start, extent.end() - 1, reason))
       .in(layer.file)
@@ -147,6 +150,16 @@ void View::will_need(Range range) const {
   }
 }
 
+void View::will_resolve(Range range) const {
+  const std::uint64_t most = metadata_ahead / (slice_.top - slice_.base + 1);
+  for (std::size_t position = slice_.base; position <= slice_.top; ++position) {
+    const Image& image = *slice_.chain.layer(position).image;
+    if (const Range part = intersect(range, {0, image.size()}); !part.empty()) {
+      image.will_map(part, most);
+    }
+  }
+}
+
 std::optional<Extent> ExtentWalk::next() {
   std::optional<Extent> joined;
   while (true) {
@@ -154,6 +167,7 @@ std::optional<Extent> ExtentWalk::next() {
       if (rest_.empty()) {
         return joined;
       }
+      view_.will_resolve(rest_);
       pending_ = view_.resolve(rest_, extents_at_once);
       used_ = 0;
       rest_ = range_between(pending_.back().end(), rest_.end());

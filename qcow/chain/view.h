@@ -56,6 +56,9 @@ class View {
 
   /// Hint: `range` is read soon. Starts reading of the stored bytes behind it.
   void will_need(Range range) const;
+  /// A hint that resolve() is asked for `range` soon: asks the disk for the metadata of all layers at once, which
+  /// resolve() would wait for one layer after the other.
+  void will_resolve(Range range) const;
 
  private:
   [[nodiscard]] std::shared_ptr<const Extents> region_at(std::uint64_t offset) const;
