@@ -4,6 +4,7 @@
 #include "live/disk_chain.h"
 #include "live/engine.h"
 #include "live/failure.h"
+#include "live/leftovers.h"
 #include "live/merge.h"
 #include "live/pivot.h"
 #include "live/places.h"

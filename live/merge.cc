@@ -1,21 +1,14 @@
 #include "live/merge.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <ranges>
-
 #include "live/clone.h"
 #include "live/disk_chain.h"
 #include "live/engine.h"
 #include "live/failure.h"
 #include "live/job_watch.h"
+#include "live/leftovers.h"
 #include "live/places.h"
-#include "qcow/chain/view.h"
+#include "live/prove.h"
 #include "qcow/commit/temporaries.h"
-#include "qcow/storage/unique_fd.h"
 
 namespace qchain::live {
 namespace {
@@ -127,7 +120,7 @@ class Merge {
     }
     if (state.phase == Phase::pending) {
       if (!is_clone()) {  // else proved before it got the base's name
-        if (!QC_TRY(prove())) {
+        if (!QC_TRY(prove_merged(context_, disk_, places_))) {
           return watch.cancel();
         }
         QC_TRY(note_switching());
@@ -147,52 +140,6 @@ class Merge {
     return context_.save();
   }
 
-  /// All is in the base, nothing is switched, and nobody writes to any of these files until finalize(). The files are
-  /// opened anew, as the base may have grown.
-  Result<bool> prove() {
-    QC_TRY(make_durable(context_.machine(), disk_.layers[places_.base]));
-    return prove_in(QC_TRY(open_disk_chain(disk_)), places_.top);
-  }
-
-  /// Where the machine could not wait. All is switched already, but the merged layers are there as they were, and no
-  /// guest writes to the base.
-  Result<void> prove_afterwards(const Disk& after) {
-    QC_TRY(make_durable(context_.machine(), after.layers[places_.base]));
-    const CommitRecord& record = context_.record();
-    FileGate gate(Locking::none);
-    const Chain chain = QC_TRY(Chain::open(record.merged.back().path, gate, {.format = ImageFormat::qcow2}));
-    const auto proved = prove_in(chain, chain.depth() - 1);
-    if (!proved) {
-      return std::unexpected(Error(proved.error())
-                                 .in(record.base.path)
-                                 .advise("the guest reads through it already, and it is not compared with the layers "
-                                         "yet: run the same command again, and keep them"));
-    }
-    if (*proved) {
-      return {};
-    }
-    const Comparison& found = context_.report.comparison;
-    return std::unexpected(make_error(ErrorKind::corrupt,
-                                      fmt::format("differs from the layers merged into it in {} bytes, the first at {}",
-                                                  found.different, found.first_difference->start))
-                               .in(record.base.path)
-                               .advise("they still hold the truth, delete none of them: shut the guest down and copy "
-                                       "what it can't do without from them"));
-  }
-
-  Result<bool> prove_in(const Chain& chain, std::size_t top) {
-    const Stopwatch time(context_.report.times.verify);
-    const ViewCaches caches;
-    const View merged({.chain = chain, .base = 0, .top = top}, caches);
-    const View base({.chain = chain, .base = 0, .top = places_.base}, caches);
-    CompareOptions options;
-    options.length = merged.size();  // a base longer than the view keeps its tail
-    options.progress = context_.around.verify_progress;
-    options.stop = context_.around.stop;
-    context_.report.comparison = QC_TRY(compare(merged, base, options));
-    return context_.report.comparison.same();
-  }
-
   /// Never by what the job says of itself: a job may be completed and have switched nothing.
   Result<void> confirm() {
     const Disk after = QC_TRY(context_.disk());
@@ -204,7 +151,7 @@ class Merge {
     }
     static_cast<void>(QC_TRY(open_disk_chain(after)));  // the header on disk says the same, format and all
     if (!context_.machine().abilities().holds_before_finalize) {
-      QC_TRY(prove_afterwards(after));
+      QC_TRY(prove_switched(context_, after, places_.base));
     }
     context_.record().state = CommitState::verified;
     QC_TRY(context_.save());
@@ -216,50 +163,7 @@ class Merge {
   Places places_;
 };
 
-/// What is merged, and what the commit has made for itself; top first.
-std::vector<std::string> files_of_no_use(const CommitRecord& record) {
-  std::vector<std::string> files;
-  for (const RecordedFile& file : record.live->temporaries | std::views::reverse) {
-    files.push_back(file.path);  // of a pivot the overlay
-  }
-  if (record.live->engine == LiveEngine::clone) {
-    files.push_back(empty_image_name(record.base.path));
-  }
-  for (const RecordedFile& file : record.merged | std::views::reverse) {
-    files.push_back(file.path);
-  }
-  if (record.live->engine == LiveEngine::clone) {
-    files.push_back(record.base.path);  // what had the name before; what has it now is in use
-  }
-  return files;
-}
-
 }  // namespace
-
-Result<void> make_durable(Machine& machine, const DiskLayer& layer) {
-  const UniqueFd fd(::open(layer.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  const auto sync = [&]() -> Result<void> {
-    return fd.valid() && ::fdatasync(fd.get()) == 0 ? Result<void>{}
-                                                    : fail_errno(errno, "cannot write to stable storage", layer.file);
-  };
-  QC_TRY(
-      sync());  // what may take a minute: the guest, and the machine's monitor, would wait for the machine's own flush
-  QC_TRY(machine.flush(layer));
-  return sync();  // with cache=unsafe the machine's flush does nothing
-}
-
-bool close_files(const Context& context, const std::vector<std::string>& files) {
-  const auto closed = context.machine().close(files);
-  if (!closed) {
-    context.around.say("images that are of no use stay open: " + describe(closed.error()));
-  }
-  return closed.has_value();
-}
-
-Result<void> take_away(Context& context) {
-  return close_files(context, files_of_no_use(context.record())) ? remove_temporaries(context.record(), *context.store)
-                                                                 : Result<void>{};
-}
 
 Result<void> merge_below(Context& context) {
   return Merge(context).run();

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "live/context.h"
 
 /// Inside of the live room: the machine's own commit of what lies below the active image, proved before the switch.
@@ -14,15 +11,5 @@ namespace qchain::live {
 /// cancelled: the report has it. Errors: those of commit_live(); the chain is as before, or a job still runs, as the
 /// error says.
 [[nodiscard]] Result<void> merge_below(Context& context);
-
-/// Everything that was written to the layer is on stable storage, by whatever way the machine writes.
-[[nodiscard]] Result<void> make_durable(Machine& machine, const DiskLayer& layer);
-
-/// Closes images that the disk does not read through any more, top first. They are of no use, so an error is said and
-/// no more; whether all are closed.
-bool close_files(const Context& context, const std::vector<std::string>& files);
-/// Closes those that the record says are merged, and what the commit had opened for itself; then that is deleted. What
-/// could not be closed the same command tries once more.
-[[nodiscard]] Result<void> take_away(Context& context);
 
 }  // namespace qchain::live

@@ -6,7 +6,7 @@
 #include "live/disk_chain.h"
 #include "live/failure.h"
 #include "live/job_watch.h"
-#include "live/merge.h"
+#include "live/leftovers.h"
 #include "live/overlay_file.h"
 #include "qcow/chain/reference.h"
 #include "qcow/commit/temporaries.h"
