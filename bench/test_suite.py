@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 from unittest import mock
 
-from suite.cases_readers import gain, name_of
+from suite.cases_readers import busy, gain, name_of
 from suite.charts import chart
 from suite.ci import Check, far_below, look_at
 from suite.measure import Row, Sample, Series, Target, race, row_from_json, verdict
@@ -114,6 +114,17 @@ class Gains(unittest.TestCase):
         self.assertEqual(values["qchain, 2 readers"].values(), [2, 1.5])
         self.assertEqual(values["native flat file, 4 readers"].values(), [3])
         self.assertEqual(len(values), 4)
+
+
+class Busy(unittest.TestCase):
+    def test_is_what_reader_and_daemon_take_of_all_processors(self):
+        row = Row("reading", "MiB/s")
+        row.series["qchain, 1 reader"] = Series([Sample(2048, cpu=0.2, client_cpu=0.3)])  # 2 GiB a second
+        row.series["native flat file, 1 reader"] = Series([Sample(1024, client_cpu=0.5), Sample(1024)])
+        with mock.patch("os.sched_getaffinity", return_value={0, 1}):
+            values = busy(row, "reading", 1 << 20).series
+        self.assertAlmostEqual(values["qchain, 1 reader"].values()[0], 50)
+        self.assertEqual(values["native flat file, 1 reader"].values(), [25])
 
 
 class Options(unittest.TestCase):

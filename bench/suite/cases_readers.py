@@ -8,7 +8,7 @@ from functools import partial
 from suite.cases_mount import three_layers
 from suite.chains import Chain
 from suite.context import Context
-from suite.measure import Row, Sample, Series, Target
+from suite.measure import GIB, MIB, Row, Sample, Series, Target
 from suite.peers import Native, Peer, Qchain, readers_for
 from suite.readers import Random4k, Reading, Shares
 from suite.reading import State, timed_read
@@ -24,11 +24,11 @@ def readers(context: Context) -> list[Row]:
     chain = three_layers(context)
     peers = readers_for(context.qchain, (Native,), context.before)
     rows = []
-    for what, unit, figure, client in (
-            ("sequential 1 MiB, a share of the disk each", "MiB/s", Reading.rate, Shares),
-            ("random 4 KiB", "IOPS", Reading.per_second, partial(Random4k, seconds=context.seconds))):
+    for what, unit, size, figure, client in (
+            ("sequential 1 MiB, a share of the disk each", "MiB/s", MIB, Reading.rate, Shares),
+            ("random 4 KiB", "IOPS", 4096, Reading.per_second, partial(Random4k, seconds=context.seconds))):
         row = _row(context, chain, peers, f"{what}, layers cached, all readers together", unit, figure, client)
-        rows += [row, gain(row, what, [peer.name for peer in peers])]
+        rows += [row, gain(row, what, [peer.name for peer in peers]), busy(row, what, size)]
     return rows
 
 
@@ -54,4 +54,17 @@ def gain(row: Row, what: str, names: list[str]) -> Row:
             own.series[name_of(who, count)] = Series(
                 [Sample(many.value / one.value) for many, one in zip(together.samples, alone.samples)],
                 together.failure or alone.failure)
+    return own
+
+
+def busy(row: Row, what: str, size: int) -> Row:
+    """How much of all processors reader and daemon took together: near 100, there is nothing that more readers could
+    get. `size`: bytes of the row's unit."""
+    cpus = len(os.sched_getaffinity(0))
+    own = Row(f"{what}: processors busy, of {cpus}", "%")
+    for who, series in row.series.items():
+        own.series[who] = Series([
+            Sample(100 * (sample.client_cpu + (sample.cpu or 0)) * sample.value * size / GIB / cpus)
+            for sample in series.samples if sample.client_cpu is not None
+        ], series.failure)
     return own

@@ -19,6 +19,7 @@ class Sample:
     value: float
     cpu: float | None = None  # CPU seconds per GiB
     rss: int | None = None  # bytes, at the most
+    client_cpu: float | None = None  # CPU seconds per GiB of who read, where that was asked for
 
 
 @dataclass

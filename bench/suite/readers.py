@@ -20,6 +20,7 @@ class Reading:
     seconds: float
     bytes: int
     operations: int
+    cpu: float | None = None  # seconds that the client took, where it knows
 
     def rate(self) -> float:
         """MiB a second."""
@@ -82,5 +83,7 @@ def _by_fio(path: Path, readers: int, words: list[str]) -> Reading:
     said = run("fio", "--name=reader", f"--filename={path}", "--invalidate=0", "--readonly", f"--numjobs={readers}",
                "--group_reporting", "--thread", f"--size={size}", f"--offset_increment={size}",
                "--output-format=json", *words)
-    job = json.loads(said)["jobs"][0]["read"]
-    return Reading(job["runtime"] / 1000, job["io_bytes"], job["total_ios"])
+    group = json.loads(said)["jobs"][0]
+    read = group["read"]
+    cpu = group["job_runtime"] / 1000 * (group["usr_cpu"] + group["sys_cpu"]) / 100  # of the sum of all jobs' time
+    return Reading(read["runtime"] / 1000, read["io_bytes"], read["total_ios"], cpu)

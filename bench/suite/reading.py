@@ -65,4 +65,5 @@ def timed_read(context: Context, peer: Peer, chain: Chain, state: State, client:
         before = served.cpu()
         reading = client(served.view)
         cpu = (served.cpu() - before) / reading.gib() if served.pids else None
-        return Sample(value(reading), cpu, served.rss())
+        client = None if reading.cpu is None else reading.cpu / reading.gib()
+        return Sample(value(reading), cpu, served.rss(), client)
