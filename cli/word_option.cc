@@ -8,7 +8,8 @@
 namespace qchain::cli {
 
 void take_only(CLI::Option& option, const std::vector<std::string>& words) {
-  option.option_text(fmt::format("{}", fmt::join(words, "|")));
+  const std::string all = fmt::format("{}", fmt::join(words, "|"));
+  option.option_text(all)->type_name(all);  // the help, and what is said where the word is missing
   // CLI11's own validators for this list the values that the words stand for as well, as raw bytes.
   option.check([words](const std::string& given) {
     return std::ranges::find(words, given) != words.end()

@@ -12,8 +12,8 @@ namespace qchain::live {
 [[nodiscard]] Result<bool> prove_merged(Context& context, const Disk& disk, const Places& places);
 
 /// Where the machine could not wait: all is switched already, but the merged layers are there as they were, and no
-/// guest writes to the base, which is the layer at position `base` of `after`. Errors: corrupt (they differ), and as
-/// above, with what to do now.
+/// guest writes to the base, which is the layer at position `base` of `after`. Errors: corrupt (they differ) and those
+/// of compare(), both with what to do now; io, those of Chain::open().
 [[nodiscard]] Result<void> prove_switched(Context& context, const Disk& after, std::size_t base);
 
 }  // namespace qchain::live

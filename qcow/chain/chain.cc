@@ -24,6 +24,16 @@ struct IdentityHash {
 /// Files that a command has open beside the layers, with room for external data files.
 constexpr std::size_t files_beside_layers = 128;
 
+/// Bytes of an L1 table that the disk is asked for when an image is opened, while the next one is: enough for 4 TiB at
+/// the usual cluster size.
+constexpr std::uint64_t l1_ahead = 65536;
+
+void ask_for_l1_table(const Image& image) {
+  if (const format::Header* header = image.header()) {
+    image.storage().will_need({header->l1_offset, std::min(header->l1_entries * sizeof(std::uint64_t), l1_ahead)});
+  }
+}
+
 /// Opens a chain from the top down and keeps what tells a loop.
 class ChainOpener {
  public:
@@ -86,6 +96,7 @@ class ChainOpener {
                                  .advise(fmt::format("it is named by '{}'; nothing was read", request.named_by)));
     }
     const format::Header* header = image->header();
+    ask_for_l1_table(*image);
     Layer layer{.file = request.path, .backing_reference = {}, .image = std::move(image)};
     if (header != nullptr) {
       layer.backing_reference = header->backing_file;

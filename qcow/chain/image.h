@@ -42,9 +42,10 @@ class Image {
   /// error.
   virtual void map(Range range, std::size_t limit, Extents& out) const = 0;
 
-  /// A hint that map() is asked for `range` soon: up to `most` bytes of the metadata that tell of it are asked of the
-  /// disk, those of its beginning first. Never fails, never blocks for long. `range` as for map().
-  virtual void will_map(Range /*range*/, std::uint64_t /*most*/) const {}
+  /// A hint that map() is asked for `range` soon: the disk is asked for up to `most` bytes of the metadata that tell of
+  /// it, those of its beginning first. The guest offset up to which that holds, past range.start or range.start where
+  /// `most` is too little. May read a page of metadata itself. `range` as for map().
+  [[nodiscard]] virtual std::uint64_t will_map(Range range, std::uint64_t /*most*/) const { return range.end(); }
 
   /// Guest bytes, at least 1, of which one access to the metadata tells: map() of two ranges that begin in the same
   /// unit (counted from 0) costs no less than map() of both and what lies between.

@@ -83,7 +83,6 @@ Result<format::Header> header_of(const Storage& storage) {
 
 Result<SharedImage> open_qcow2(SharedStorage storage, const std::string& path, Gate& gate) {
   auto header = QC_TRY_IN(path, header_of(*storage));
-  storage->will_need({header.l1_offset, sizeof(std::uint64_t) * header.l1_entries});
   auto data_file = QC_TRY_IN(path, open_data_file(header, path, gate));
   return std::make_shared<const Qcow2Image>(std::move(header), std::move(storage), std::move(data_file));
 }

@@ -80,24 +80,26 @@ void Qcow2Image::map(Range range, std::size_t limit, Extents& out) const {
   }
 }
 
-void Qcow2Image::will_map(Range range, std::uint64_t most) const {
+std::uint64_t Qcow2Image::will_map(Range range, std::uint64_t most) const {
   if (range.length <= map_unit()) {
-    return;  // one read tells of it
+    return range.end();  // a read or a few tell of it
   }
   const std::uint64_t span = header_.l1_entry_span();
   const auto window = l1_window(range.start / span);
   std::uint64_t position = range.start;
-  while (position < range.end() && most > 0 && window->holds(position / span)) {
-    const Range part{position, std::min(span - position % span, range.end() - position)};
-    const auto table = format::decode_l1(header_, window->entries[position / span - window->first]).table_offset;
-    if (table != 0) {
+  while (position < range.end() && most >= header_.l2_entry_size() && window->holds(position / span)) {
+    Range part{position, std::min(span - position % span, range.end() - position)};
+    if (const auto table = format::decode_l1(header_, window->entries[position / span - window->first]).table_offset) {
       Range entries = entries_of(table, part);
-      entries.length = std::min(entries.length, most);
+      entries.length = std::min(entries.length, align_down(most, header_.l2_entry_size()));
+      const std::uint64_t clusters = entries.length / header_.l2_entry_size();
+      part = intersect(part, {align_down(position, cluster_size()), clusters << header_.cluster_bits});
       storage_->will_need(entries);
       most -= entries.length;
     }
     position = part.end();
   }
+  return position;
 }
 
 std::shared_ptr<const Qcow2Image::L1Window> Qcow2Image::l1_window(std::uint64_t index) const {
@@ -188,13 +190,12 @@ void Qcow2Image::map_table(std::uint64_t table_offset, Range range, std::size_t 
 std::uint64_t Qcow2Image::map_entries(std::uint64_t table_offset, Range range, std::size_t stop, Extents& out) const {
   const std::uint64_t entry_size = header_.l2_entry_size();
   const std::uint64_t first_cluster = range.start >> header_.cluster_bits;
-  const std::uint64_t last_cluster = (range.end() - 1) >> header_.cluster_bits;
-  const std::uint64_t count = std::min(entries_at_once, last_cluster - first_cluster + 1);
-  const std::uint64_t index = first_cluster & (header_.l2_entries() - 1);
+  const Range entries = entries_of(table_offset, range);
+  const std::uint64_t count = std::min(entries_at_once, entries.length / entry_size);
 
   std::array<std::byte, entries_at_once * widest_entry> buffer;
   const auto bytes = MutableBytes(buffer).first(count * entry_size);
-  if (!storage_->read_padded(table_offset + index * entry_size, bytes)) {
+  if (!storage_->read_padded(entries.start, bytes)) {
     const std::uint64_t end = std::min(range.end(), (first_cluster + count) << header_.cluster_bits);
     append(out, broken(range_between(range.start, end), format::Fault::unreadable));
     return end;

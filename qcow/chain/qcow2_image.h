@@ -23,7 +23,7 @@ class Qcow2Image final : public Image {
   [[nodiscard]] const format::Header* header() const noexcept override { return &header_; }
 
   void map(Range range, std::size_t limit, Extents& out) const override;
-  void will_map(Range range, std::uint64_t most) const override;
+  [[nodiscard]] std::uint64_t will_map(Range range, std::uint64_t most) const override;
   [[nodiscard]] std::uint64_t map_unit() const noexcept override { return entries_at_once << header_.cluster_bits; }
   [[nodiscard]] Result<void> inflate(const Extent& extent, MutableBytes cluster) const override;
   [[nodiscard]] Result<std::vector<format::Snapshot>> snapshots() const override;

@@ -150,14 +150,29 @@ void View::will_need(Range range) const {
   }
 }
 
-void View::will_resolve(Range range) const {
-  const std::uint64_t most = metadata_ahead / (slice_.top - slice_.base + 1);
-  for (std::size_t position = slice_.base; position <= slice_.top; ++position) {
-    const Image& image = *slice_.chain.layer(position).image;
-    if (const Range part = intersect(range, {0, image.size()}); !part.empty()) {
-      image.will_map(part, most);
+std::uint64_t View::will_resolve(Range range, std::size_t lowest) const {
+  const std::uint64_t most = metadata_ahead / (slice_.top - slice_.base + 1);  // as far for few layers as for all
+  std::uint64_t reached = range.end();
+  for (std::size_t position = slice_.top + 1; position > lowest; --position) {  // in the order in which they are read
+    const Image& image = *slice_.chain.layer(position - 1).image;
+    const Range part = intersect(range, {0, image.size()});
+    const std::uint64_t end = part.empty() ? 0 : image.will_map(part, most);
+    if (end < part.end()) {
+      reached = std::min(reached, end);
     }
   }
+  return reached;
+}
+
+void ExtentWalk::resolve_more() {
+  if (rest_.start >= announced_) {
+    announced_ = view_.will_resolve(rest_, lowest_);
+  }
+  pending_ = view_.resolve(rest_, extents_at_once);
+  used_ = 0;
+  rest_ = range_between(pending_.back().end(), rest_.end());
+  // Layers that all above hide are not asked, so the next part of the disk most likely does without them too.
+  lowest_ = std::ranges::min_element(pending_, {}, &Extent::layer)->layer;
 }
 
 std::optional<Extent> ExtentWalk::next() {
@@ -167,10 +182,7 @@ std::optional<Extent> ExtentWalk::next() {
       if (rest_.empty()) {
         return joined;
       }
-      view_.will_resolve(rest_);
-      pending_ = view_.resolve(rest_, extents_at_once);
-      used_ = 0;
-      rest_ = range_between(pending_.back().end(), rest_.end());
+      resolve_more();
     }
     if (!joined) {
       joined = pending_[used_++];

@@ -56,9 +56,10 @@ class View {
 
   /// Hint: `range` is read soon. Starts reading of the stored bytes behind it.
   void will_need(Range range) const;
-  /// A hint that resolve() is asked for `range` soon: asks the disk for the metadata of all layers at once, which
-  /// resolve() would wait for one layer after the other.
-  void will_resolve(Range range) const;
+  /// A hint that resolve() is asked for `range` soon, and has to go down to the layer at position `lowest`: asks the
+  /// disk for the metadata of these layers together, which resolve() would wait for one layer after the other. The
+  /// guest offset up to which that holds. `range` as for resolve().
+  [[nodiscard]] std::uint64_t will_resolve(Range range, std::size_t lowest) const;
 
  private:
   [[nodiscard]] std::shared_ptr<const Extents> region_at(std::uint64_t offset) const;
@@ -78,15 +79,19 @@ class View {
 /// whatever the size. Not thread-safe; the view outlives it.
 class ExtentWalk {
  public:
-  ExtentWalk(const View& view, Range range) : view_(view), rest_(range) {}
+  ExtentWalk(const View& view, Range range) : view_(view), rest_(range), lowest_(view.slice().base) {}
   /// The next extent, or nothing at the end.
   [[nodiscard]] std::optional<Extent> next();
 
  private:
   static constexpr std::size_t extents_at_once = 16384;
 
+  void resolve_more();
+
   const View& view_;
   Range rest_;
+  std::size_t lowest_;           ///< position of the layer down to which the resolving had to go the last time
+  std::uint64_t announced_ = 0;  ///< guest offset up to which the disk was asked for metadata
   Extents pending_;
   std::size_t used_ = 0;
 };

@@ -42,6 +42,11 @@ TEST(Usage, words_that_are_not_allowed) {
   EXPECT_TRUE(fails_in_one_line(run_cli({"info", ""}), "IMAGE"));
 }
 
+TEST(Usage, a_word_that_is_missing_is_told_too) {
+  EXPECT_TRUE(fails_in_one_line(run_cli({"info", "x", "--output"}), "--output: 1 required human|json missing"));
+  EXPECT_TRUE(fails_in_one_line(run_cli({"info", "x", "--format"}), "--format: 1 required raw|qcow2 missing"));
+}
+
 TEST(Usage, the_number_behind_a_word_is_not_a_word) {
   EXPECT_TRUE(fails_in_one_line(run_cli({"commit", "--bitmaps=\x01", "x"}), "'\\x01' is not one of merge, drop"));
 }

@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
+#include <algorithm>
+#include <functional>
 
-#include "qcow/chain/open_image.h"
 #include "qcow/chain/view.h"
 #include "tests/support/files.h"
 #include "tests/support/forwarding_storage.h"
@@ -12,6 +12,7 @@
 #include "tests/support/qcow2_places.h"
 #include "tests/support/qemu.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/chain/fake_image.h"
 
 namespace qchain::test {
 namespace {
@@ -76,6 +77,10 @@ class MetadataAhead : public testing::Test {
   [[nodiscard]] std::uint64_t table(const std::string& file, std::uint64_t offset) const {
     return align_down(l2_entry_place(folder_ / file, offset), cluster);
   }
+  void read_l1_table(const Image& image) {
+    EXPECT_EQ(image.will_map({0, image.size()}, 0), 0) << "nothing was asked for";
+    accesses_.clear();
+  }
   [[nodiscard]] Access hint(const std::string& file, Range range) const { return {Access::Kind::hint, file, range}; }
 
   TempDir folder_;
@@ -94,9 +99,8 @@ TEST_F(MetadataAhead, OpeningAsksForTheHeaderAndTheL1Table) {
 TEST_F(MetadataAhead, AnImageAsksForTheTablesItHas) {
   const Chain chain = open();
   const Image& image = *chain.layer(1).image;
-  image.will_map({0, image.size()}, 0);  // reads the L1 table
-  accesses_.clear();
-  image.will_map({0, image.size()}, SIZE_MAX);
+  read_l1_table(image);
+  EXPECT_EQ(image.will_map({0, image.size()}, SIZE_MAX), image.size());
   EXPECT_THAT(accesses_, ElementsAre(hint("b.qcow2", {table("b.qcow2", 1 << 20), cluster}),
                                      hint("b.qcow2", {table("b.qcow2", 2 * table_span), cluster})));
 }
@@ -104,19 +108,18 @@ TEST_F(MetadataAhead, AnImageAsksForTheTablesItHas) {
 TEST_F(MetadataAhead, OnlyForTheEntriesOfTheRange) {
   const Chain chain = open();
   const Image& image = *chain.layer(1).image;
-  image.will_map({0, image.size()}, 0);
-  accesses_.clear();
-  constexpr std::uint64_t start = std::uint64_t{64} << 20;
-  image.will_map({start, std::uint64_t{128} << 20}, SIZE_MAX);
-  EXPECT_THAT(accesses_, ElementsAre(hint("b.qcow2", {table("b.qcow2", 0) + start / cluster * 8, 2048 * 8})));
+  read_l1_table(image);
+  constexpr Range range{std::uint64_t{64} << 20, std::uint64_t{128} << 20};
+  EXPECT_EQ(image.will_map(range, SIZE_MAX), range.end());
+  EXPECT_THAT(accesses_, ElementsAre(hint("b.qcow2", {table("b.qcow2", 0) + range.start / cluster * 8, 2048 * 8})));
 }
 
 TEST_F(MetadataAhead, NoMoreThanItMay) {
   const Chain chain = open();
   const Image& image = *chain.layer(1).image;
-  image.will_map({0, image.size()}, 0);
-  accesses_.clear();
-  image.will_map({0, image.size()}, cluster + 4096);
+  read_l1_table(image);
+  EXPECT_EQ(image.will_map({0, image.size()}, cluster + 4096 + 7), 2 * table_span + 512 * cluster)
+      << "how far 512 entries reach";
   EXPECT_THAT(accesses_, ElementsAre(hint("b.qcow2", {table("b.qcow2", 0), cluster}),
                                      hint("b.qcow2", {table("b.qcow2", 2 * table_span), 4096})));
 }
@@ -124,7 +127,8 @@ TEST_F(MetadataAhead, NoMoreThanItMay) {
 TEST_F(MetadataAhead, NotForWhatOneReadTells) {
   const Chain chain = open();
   accesses_.clear();
-  chain.layer(1).image->will_map({0, chain.layer(1).image->map_unit()}, SIZE_MAX);
+  const std::uint64_t unit = chain.layer(1).image->map_unit();
+  EXPECT_EQ(chain.layer(1).image->will_map({0, unit}, SIZE_MAX), unit);
   EXPECT_THAT(accesses_, ElementsAre());
 }
 
@@ -144,6 +148,104 @@ TEST_F(MetadataAhead, AWalkAsksAllLayersBeforeItReadsATable) {
                                             hint("a.qcow2", {table("a.qcow2", 2 * table_span), cluster}),
                                             hint("b.qcow2", {table("b.qcow2", 0), cluster}),
                                             hint("b.qcow2", {table("b.qcow2", 2 * table_span), cluster})));
+}
+
+/// Notes what of it is announced.
+class AnnouncedImage final : public Image {
+ public:
+  AnnouncedImage(std::shared_ptr<const FakeImage> image, std::uint64_t at_once)
+      : image_(std::move(image)), at_once_(at_once) {}
+
+  [[nodiscard]] ImageFormat format() const noexcept override { return image_->format(); }
+  [[nodiscard]] std::uint64_t size() const noexcept override { return image_->size(); }
+  [[nodiscard]] std::uint64_t cluster_size() const noexcept override { return image_->cluster_size(); }
+  [[nodiscard]] const Storage& storage() const noexcept override { return image_->storage(); }
+  [[nodiscard]] const Storage& data_storage() const noexcept override { return image_->data_storage(); }
+  void map(Range range, std::size_t limit, Extents& out) const override { image_->map(range, limit, out); }
+  [[nodiscard]] std::uint64_t will_map(Range range, std::uint64_t most) const override {
+    announced_.push_back(range);
+    most_ = most;
+    return std::min(range.end(), range.start + at_once_);
+  }
+  [[nodiscard]] std::uint64_t map_unit() const noexcept override { return image_->map_unit(); }
+  [[nodiscard]] Result<void> inflate(const Extent& extent, MutableBytes into) const override {
+    return image_->inflate(extent, into);
+  }
+
+  [[nodiscard]] const std::vector<Range>& announced() const noexcept { return announced_; }
+  [[nodiscard]] std::uint64_t most() const noexcept { return most_; }
+
+ private:
+  std::shared_ptr<const FakeImage> image_;
+  std::uint64_t at_once_;
+  mutable std::vector<Range> announced_;
+  mutable std::uint64_t most_ = 0;
+};
+
+constexpr std::uint64_t all = std::uint64_t{1} << 40;
+constexpr std::uint64_t block = 4096;
+constexpr std::uint64_t refill = 16384 * block;  // guest bytes that a walk resolves at once, where each block is alone
+
+/// Every block of `range` lies elsewhere than behind the one before.
+Extents scattered(Range range) {
+  Extents extents;
+  for (std::uint64_t start = range.start; start < range.end(); start += block) {
+    extents.push_back({.start = start, .length = block, .offset = 2 * start, .kind = ExtentKind::data});
+  }
+  return extents;
+}
+
+std::shared_ptr<AnnouncedImage> announced_image(std::uint64_t size, Extents extents, std::uint64_t at_once) {
+  static std::uint64_t inode = 1;
+  return std::make_shared<AnnouncedImage>(
+      std::make_shared<FakeImage>(size, std::move(extents), std::vector<std::byte>{}, ++inode), at_once);
+}
+
+void walk_all(const Slice& slice) {
+  const View view(slice, ViewCaches{});
+  ExtentWalk walk(view, {0, view.size()});
+  while (walk.next()) {
+  }
+}
+
+TEST(Announcing, GoesNoFurtherThanALayerReaches) {
+  const auto below = announced_image(refill / 2, {}, all);
+  const auto above = announced_image(refill, {}, all);
+  walk_all(slice_of({below, above}));
+  EXPECT_THAT(below->announced(), ElementsAre(Range{0, refill / 2}));
+  EXPECT_THAT(above->announced(), ElementsAre(Range{0, refill}));
+}
+
+TEST(Announcing, LayersShareWhatIsAskedForAhead) {
+  const auto alone = announced_image(refill, {}, all);
+  walk_all(slice_of({alone}));
+  const auto below = announced_image(refill, {}, all);
+  const auto above = announced_image(refill, {}, all);
+  walk_all(slice_of({below, above}));
+  EXPECT_EQ(alone->most(), std::uint64_t{64} << 20);
+  EXPECT_EQ(below->most(), alone->most() / 2);
+  EXPECT_EQ(above->most(), alone->most() / 2);
+}
+
+TEST(Announcing, NothingTwice) {
+  const auto image = announced_image(4 * refill, scattered({0, 4 * refill}), 2 * refill);
+  walk_all(slice_of({image}));
+  EXPECT_THAT(image->announced(), ElementsAre(Range{0, 4 * refill}, range_between(2 * refill, 4 * refill)));
+}
+
+TEST(Announcing, AgainForTheLayerThatReachesLeast) {
+  const auto below = announced_image(3 * refill, {}, refill);
+  const auto above = announced_image(3 * refill, scattered({0, 3 * refill}), all);
+  walk_all(slice_of({below, above}));
+  EXPECT_EQ(above->announced().size(), 2);
+}
+
+TEST(Announcing, NotForLayersThatThoseAboveHide) {
+  const auto hidden = announced_image(3 * refill, {}, refill);
+  const auto above = announced_image(3 * refill, scattered({0, 3 * refill}), refill);
+  walk_all(slice_of({hidden, above}));
+  EXPECT_EQ(above->announced().size(), 3);
+  EXPECT_EQ(hidden->announced().size(), 1) << "the first time nobody knows";
 }
 
 }  // namespace
