@@ -101,8 +101,8 @@ def amplification(context: Context) -> Row:
     return row
 
 
-def deep_commit(context: Context) -> Row:
-    """The same clusters in 3 layers and in 100."""
+def deep_commit(context: Context) -> list[Row]:
+    """The same clusters in 3 layers and in 100: the commit, and what of it is the plan."""
     contenders = {}
     for layers in (3, 100):
         chain = context.chain(f"commit-{layers}", partial(same_content, size=context.size, depth=layers, share=0.5,
@@ -110,9 +110,18 @@ def deep_commit(context: Context) -> Row:
         contenders[f"{layers} layers"] = Work(chain, partial(by_qchain, context.qchain, chain))
     target = Target(1 / 1.2, None, ("3 layers",), subject="100 layers")
     row = context.race(Row("commit of the same content in 100 layers", "MiB/s", [target]), contenders)
+    plan = context.race(Row("plan of the same content in 100 layers, cold: qchain commit --dry-run", "s",
+                            higher_is_better=False),
+                        {name: partial(cold_plan, context, work.chain) for name, work in contenders.items()})
     for work in contenders.values():
         context.drop(work.chain)
-    return row
+    return [row, plan]
+
+
+def cold_plan(context: Context, chain: Chain) -> Sample:
+    forget(chain.files)
+    cost = timed(context.qchain, "commit", "--dry-run", chain.active)
+    return Sample(cost.seconds, rss=cost.rss)
 
 
 def copy_row(context: Context, chain: Chain) -> Row:
@@ -145,4 +154,4 @@ def copy_row(context: Context, chain: Chain) -> Row:
 def move(context: Context) -> list[Row]:
     chain = three_layers(context)
     return [*commit_rows(context, chain), shorten_row(context, chain), copy_row(context, chain), amplification(context),
-            deep_commit(context)]
+            *deep_commit(context)]
